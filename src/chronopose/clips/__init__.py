@@ -1,0 +1,1 @@
+"""Clips: the contract between models and everything else, the one crop, augmentation."""

@@ -1,0 +1,1 @@
+"""The nouns of the house: skeletons, poses, tracks, geometry; numpy only."""

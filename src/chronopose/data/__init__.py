@@ -1,0 +1,1 @@
+"""Data sets: folders as their owners distribute them, and people drawn by code."""

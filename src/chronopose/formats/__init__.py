@@ -1,0 +1,1 @@
+"""Pose files of the field, each read and written."""

@@ -1,0 +1,1 @@
+"""Losses; a loss may own parameters, which are never exported."""

@@ -1,0 +1,1 @@
+"""Boxes to tracks: detectors, and a joint-aware tracker."""

@@ -1,0 +1,1 @@
+"""Video in and out: files, folders, cameras and streams; H.264 written."""
