@@ -12,16 +12,16 @@ Array = NDArray[np.float64]
 
 
 def box_of_points(xy: ArrayLike, weight: ArrayLike | None = None) -> Array:
-    """Tight box (..., 4) around points (..., K, 2), NaN points left out; NaN where no point is known.
+    """Tight box (..., 4) around points (..., K, 2); NaN where no point is known.
 
-    `weight` (..., K), where given, leaves out the points with weight 0.
+    A point is left out if either of its coordinates is NaN, or if its `weight` (..., K) is 0.
     """
-    points = np.array(xy, dtype=np.float64)
+    points = np.asarray(xy, dtype=np.float64)
+    unknown = np.isnan(points[..., 0]) | np.isnan(points[..., 1])
     if weight is not None:
-        points[np.asarray(weight) <= 0] = np.nan
-    unknown = np.isnan(points)
-    low = np.where(unknown, np.inf, points).min(axis=-2)
-    high = np.where(unknown, -np.inf, points).max(axis=-2)
+        unknown = unknown | (np.asarray(weight) <= 0)
+    low = np.where(unknown[..., None], np.inf, points).min(axis=-2, initial=np.inf)
+    high = np.where(unknown[..., None], -np.inf, points).max(axis=-2, initial=-np.inf)
     box = np.concatenate([low, high], axis=-1)
     box[np.isinf(box).any(axis=-1)] = np.nan
     return box
@@ -41,7 +41,8 @@ def iou_matrix(a: ArrayLike, b: ArrayLike) -> Array:
     overlap = np.minimum(first[..., 2:], second[..., 2:]) - np.maximum(first[..., :2], second[..., :2])
     shared = np.clip(overlap, 0, None).prod(axis=-1)
     union = np.clip(box_size(first), 0, None).prod(-1) + np.clip(box_size(second), 0, None).prod(-1) - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    iou: Array = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return iou
 
 
 def crop_to_image(box: ArrayLike, height: int, width: int, margin: float, rotation_rad: ArrayLike = 0.0) -> Array:

@@ -30,7 +30,8 @@ def oks_matrix(
     area = np.maximum(np.asarray(area_b, dtype=np.float64), np.finfo(np.float64).eps)
     alike = np.exp(-np.where(known, square, np.inf) / (2 * area[None, :, None] * constants))
     count = known.sum(-1)
-    return np.divide(alike.sum(-1), count, out=np.zeros(count.shape), where=count > 0)
+    oks: Array = np.divide(alike.sum(-1), count, out=np.zeros(count.shape), where=count > 0)
+    return oks
 
 
 def head_distance_matrix(xy_a: ArrayLike, xy_b: ArrayLike, head_size_b: ArrayLike) -> Array:

@@ -70,7 +70,7 @@ class Skeleton:
         return np.array([place.get(joint, -1) for joint in self.joints], dtype=np.intp)
 
     def gather(self, values: NDArray[np.floating], other: "Skeleton", fill: float = np.nan) -> NDArray[np.floating]:
-        """Reorders `values` (..., K_other, C) given in `other`'s order into this skeleton's; missing joints get `fill`."""
+        """Reorders `values` (..., K_other, C) from `other`'s order into this skeleton's; missing joints get `fill`."""
         index = self.index_in(other)
         taken: NDArray[np.floating] = values[..., np.maximum(index, 0), :].copy()
         taken[..., index < 0, :] = fill
@@ -100,7 +100,8 @@ _TORSO = (
 )
 
 
-def _skeleton(name: str, joints: Sequence[str], limbs: Sequence[tuple[str, str]]) -> Skeleton:
+def _skeleton(name: str, joint_names: str, limbs: Sequence[tuple[str, str]]) -> Skeleton:
+    joints = joint_names.split()
     sided = [joint.removeprefix("left_") for joint in joints if joint.startswith("left_")]
     sigmas = tuple(_SIGMA[joint.removeprefix("left_").removeprefix("right_")] for joint in joints)
     return Skeleton(name=name, joints=tuple(joints), limbs=tuple(limbs), mirror=_both(*sided), sigmas=sigmas)
@@ -109,7 +110,7 @@ def _skeleton(name: str, joints: Sequence[str], limbs: Sequence[tuple[str, str]]
 COCO_17 = _skeleton(
     "coco-17",
     "nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow right_elbow left_wrist "
-    "right_wrist left_hip right_hip left_knee right_knee left_ankle right_ankle".split(),
+    "right_wrist left_hip right_hip left_knee right_knee left_ankle right_ankle",
     (
         *(("nose", "left_eye"), ("nose", "right_eye"), ("left_eye", "left_ear"), ("right_eye", "right_ear")),
         *_TORSO,
@@ -120,7 +121,7 @@ COCO_17 = _skeleton(
 POSETRACK_15 = _skeleton(
     "posetrack-15",
     "right_ankle right_knee right_hip left_hip left_knee left_ankle right_wrist right_elbow right_shoulder "
-    "left_shoulder left_elbow left_wrist head_bottom nose head_top".split(),
+    "left_shoulder left_elbow left_wrist head_bottom nose head_top",
     (
         *(("head_top", "nose"), ("nose", "head_bottom")),
         *(("head_bottom", "left_shoulder"), ("head_bottom", "right_shoulder")),
@@ -131,13 +132,13 @@ POSETRACK_15 = _skeleton(
 PENN_13 = _skeleton(
     "penn-13",
     "head left_shoulder right_shoulder left_elbow right_elbow left_wrist right_wrist left_hip right_hip left_knee "
-    "right_knee left_ankle right_ankle".split(),
+    "right_knee left_ankle right_ankle",
     (("head", "left_shoulder"), ("head", "right_shoulder"), *_TORSO, *_ARMS_AND_LEGS),
 )
 JHMDB_15 = _skeleton(
     "jhmdb-15",
     "neck belly face right_shoulder left_shoulder right_hip left_hip right_elbow left_elbow right_knee left_knee "
-    "right_wrist left_wrist right_ankle left_ankle".split(),
+    "right_wrist left_wrist right_ankle left_ankle",
     (("face", "neck"), ("neck", "belly"), ("neck", "left_shoulder"), ("neck", "right_shoulder"),
      ("belly", "left_hip"), ("belly", "right_hip"), *_ARMS_AND_LEGS),
 )  # fmt: skip
@@ -145,7 +146,7 @@ JHMDB_15 = _skeleton(
 LSP_14 = _skeleton(
     "lsp-14",
     "right_ankle right_knee right_hip left_hip left_knee left_ankle right_wrist right_elbow right_shoulder "
-    "left_shoulder left_elbow left_wrist head_bottom head_top".split(),
+    "left_shoulder left_elbow left_wrist head_bottom head_top",
     (
         *(("head_top", "head_bottom"), ("head_bottom", "left_shoulder"), ("head_bottom", "right_shoulder")),
         *_TORSO[1:],

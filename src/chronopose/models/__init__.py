@@ -1,1 +1,11 @@
-"""The models by name."""
+"""The models by name: a config and the module it builds."""
+
+from typing import Any
+
+from torch import nn
+
+from chronopose.models.dsta import DSTA, DSTAConfig
+
+MODELS: dict[str, tuple[type[Any], type[nn.Module]]] = {
+    "dsta": (DSTAConfig, DSTA),
+}

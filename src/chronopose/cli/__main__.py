@@ -1,0 +1,61 @@
+"""The command `chronopose`: its verbs, and what happens to errors."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from chronopose import __version__
+from chronopose.core.errors import InputError
+
+_VERBS = {
+    "predict": "predict:predict",
+    "demo": "demo:demo",
+    "eval": "evaluate:evaluate",
+    "train": "train:train",
+    "models": "models:app",
+    "convert": "convert:convert",
+    "relabel": "convert:relabel",
+    "draw": "predict:draw",
+    "doctor": "doctor:doctor",
+}
+
+
+def build_app() -> App:
+    """The command line; a verb's module is imported when the verb, or its help, is asked for."""
+    app = App(name="chronopose", version=__version__, help="Human pose estimation in video.", result_action="return_value")
+    for name, place in _VERBS.items():
+        app.command(f"chronopose.cli.{place}", name=name)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command line and exits: 0 where all went well, 1 after an error, 130 after Ctrl-C."""
+    # Spinning OpenMP threads cost a factor of ten on a busy machine; read when torch is first imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """The command line with these arguments; gives the exit code."""
+    try:
+        return int(build_app()(list(arguments), exit_on_error=False, print_error=False) or 0)
+    except CycloptsError as error:
+        return _fail(str(error))
+    except InputError as error:
+        return _fail(str(error))
+    except OSError as error:
+        return _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except KeyboardInterrupt:
+        _fail("stopped; the same command goes on from here")
+        return 130
+
+
+def _fail(message: str) -> int:
+    print(f"chronopose: {' '.join(message.split())}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""The only crop in the house: whole frames and boxes in, a person's clip out."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from chronopose.clips.contract import Clip, ClipSpec
+from chronopose.core.geometry import crop_to_image
+from chronopose.core.types import Floats, Pixels
+
+
+def crop_clip(frames: Sequence[Pixels], box: Floats, spec: ClipSpec) -> Clip:
+    """Cuts one person's window out of T whole frames (H', W', 3).
+
+    `box` is (4,) x1, y1, x2, y2 of the key frame, used on every frame, or (T, 4), one for each.
+    """
+    boxes = np.broadcast_to(np.asarray(box, dtype=np.float64), (len(frames), 4))
+    transforms = crop_to_image(boxes, spec.height, spec.width, spec.margin)
+    return Clip(pixels=cut(frames, transforms, spec.height, spec.width), crop_to_image=transforms)
+
+
+def cut(frames: Sequence[Pixels], transforms: NDArray[np.float64], height: int, width: int) -> Pixels:
+    """(T, height, width, 3) crops of T frames under transforms (T, 2, 3) from crop to image; black outside the image."""
+    crops = np.empty((len(frames), height, width, 3), dtype=np.uint8)
+    for frame, transform, crop in zip(frames, transforms, crops, strict=True):
+        _cut_one(frame, transform, crop)
+    return crops
+
+
+def _cut_one(frame: Pixels, transform: NDArray[np.float64], out: Pixels) -> None:
+    """Bilinear warp of one frame; a crop that shrinks the picture more than twofold is averaged down first.
+
+    Bilinear sampling reads four pixels; without the averaging the others would be skipped, and people near the camera
+    would flicker.
+    """
+    height, width = out.shape[:2]
+    step = int(np.sqrt(abs(np.linalg.det(transform[:, :2]))))
+    if step >= 2:
+        corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]]) @ transform.T
+        left, top = np.maximum(np.floor(corners.min(0)).astype(int) - step, 0)
+        right, bottom = np.minimum(np.ceil(corners.max(0)).astype(int) + step, frame.shape[1::-1])
+        columns, rows = (right - left) // step, (bottom - top) // step
+        if columns < 1 or rows < 1:
+            out[:] = 0
+            return
+        region = frame[top : top + rows * step, left : left + columns * step]
+        frame = cv2.resize(region, (int(columns), int(rows)), interpolation=cv2.INTER_AREA)
+        # A small pixel's centre lies in the middle of the step x step block that it averages.
+        transform = transform.copy()
+        transform[:, 2] -= (left, top)
+        transform[:, 2] -= (step - 1) / 2
+        transform /= step
+    cv2.warpAffine(frame, transform, (width, height), dst=out, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)

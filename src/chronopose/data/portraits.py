@@ -1,0 +1,115 @@
+"""Photographs with one labelled person each, as the detector's training pictures want them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from chronopose.core.errors import InputError
+from chronopose.core.types import Pixels
+from chronopose.data.crowd import Array, Picture, body_reach
+from chronopose.data.lspet import LSPExtended
+from chronopose.video.reader import open_video
+
+
+class LspPictures:
+    """The training part of LSP-extended: photographs cut around a person of whom at least 10 joints are labelled.
+
+    Args:
+        folder: holds `joints.npz` and `images/NNNNN.jpg`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.photographs = LSPExtended(folder, "train", at_least=10)
+
+    def __len__(self) -> int:
+        return len(self.photographs)
+
+    def picture(self, index: int) -> Picture:
+        clip = self.photographs.clip(index, (0,))
+        xy = clip.xy_image[0].astype(np.float64)
+        # Sports photographs: spectators and other athletes are often in view.
+        return Picture(pixels=clip.frames[0], xy_image=xy, reach_px=body_reach(xy), bar=0.3)
+
+
+class JhmdbPictures:
+    """Frames of the training clips of JHMDB split 1, one labelled person in each, held in memory (0.2 MB a frame).
+
+    Args:
+        folder: holds `annotations.json` (keypoint_names, and clips with video, splits, keypoints) and the videos.
+        every: takes every so many-th frame.
+
+    Raises:
+        InputError: if the folder is not laid out like this.
+    """
+
+    def __init__(self, folder: Path, every: int = 6) -> None:
+        table = folder / "annotations.json"
+        if not table.is_file():
+            raise InputError(f"{folder}: no annotations.json there; wanted the folder of JHMDB clips")
+        if every < 1:
+            raise InputError(f"every must be at least 1, got {every}")
+        stored = json.loads(table.read_text())
+        try:
+            face, neck = (stored["keypoint_names"].index(name) for name in ("face", "neck"))
+            clips = [
+                (folder / clip["video"], np.array(clip["keypoints"], dtype=np.float64))
+                for clip in stored["clips"]
+                if clip["splits"][0] == "train"
+            ]
+        except (KeyError, ValueError) as error:
+            raise InputError(f"{table}: {error}; wanted keypoint_names with face and neck, and clips") from None
+        self.frames: list[tuple[Pixels, Array]] = []
+        for file, joints in clips:
+            with open_video(file) as video:
+                self.frames += [
+                    (frame.pixels, _with_top(joints[frame.index], face, neck))
+                    for frame in video
+                    if frame.index < len(joints) and frame.index % every == 0
+                ]
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def picture(self, index: int) -> Picture:
+        pixels, xy = self.frames[index]
+        return Picture(pixels=pixels, xy_image=xy, reach_px=body_reach(xy), bar=0.6)
+
+
+class Panoramas:
+    """Views cut out of 360-degree panoramas of empty places, as flat pictures.
+
+    Args:
+        folder: holds `*.jpg`, twice as wide as high.
+        views: cut out of each.
+
+    Raises:
+        InputError: if there is no picture in the folder.
+    """
+
+    def __init__(self, folder: Path, views: int = 40) -> None:
+        names = sorted(folder.glob("*.jpg"))
+        if not names:
+            raise InputError(f"{folder}: no *.jpg there; wanted a folder of panoramas")
+        self.whole = [np.asarray(Image.open(name).convert("RGB")) for name in names]
+        self.views = views
+
+    def __len__(self) -> int:
+        return len(self.whole) * self.views
+
+    def picture(self, index: int) -> Picture:
+        whole = self.whole[index % len(self.whole)]
+        rng = np.random.default_rng(index)
+        height, width = whole.shape[:2]
+        # Near the horizon an equirectangular picture looks like a photograph; near the poles it is stretched.
+        tall = int(rng.uniform(0.25, 0.6) * height)
+        wide = int(tall * rng.uniform(0.8, 1.6))
+        top = int((height - tall) * rng.uniform(0.3, 0.8))
+        columns = (int(rng.integers(width)) + np.arange(wide)) % width
+        return Picture(pixels=np.ascontiguousarray(whole[top : top + tall][:, columns]), xy_image=np.zeros((0, 2)))
+
+
+def _with_top(xy: Array, face: int, neck: int) -> Array:
+    """The joints with the top of the head: the face is the head's middle, its top about as far again from the neck."""
+    return np.concatenate([xy, (xy[face] + 0.8 * (xy[face] - xy[neck]))[None]])

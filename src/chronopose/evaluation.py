@@ -1,0 +1,217 @@
+"""Scores: a data set or a video's truth against a predictor, by the same crop and the same code as in use."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from chronopose.clips.contract import ClipSpec, LabelledClip
+from chronopose.clips.crop import crop_clip
+from chronopose.core.errors import InputError
+from chronopose.core.geometry import box_size, iou_matrix
+from chronopose.core.skeleton import Skeleton
+from chronopose.core.types import Pose, PoseSequence
+from chronopose.data.dataset import PoseDataset
+from chronopose.inference.predictor import Predictor
+from chronopose.metrics.pck import PCK, pck, person_box_size, tight_box_size, torso_size
+
+THRESHOLDS = (0.2, 0.1, 0.05)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """How well N labelled key frames were answered.
+
+    Attributes:
+        samples: N.
+        by_size: PCK over `THRESHOLDS`, by what a person's size is: "tight" (longer side of the tight box of the
+            labelled joints), "box" (longer side of the person's box), "torso" (left shoulder to right hip).
+        inside_one_sigma: share of labelled coordinates within one predicted standard deviation of the truth, NaN for
+            models without sigma; 0.68 for a calibrated normal error.
+    """
+
+    samples: int
+    by_size: dict[str, PCK]
+    inside_one_sigma: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """Predictions and truth of N key frames in image pixels, in one skeleton's order."""
+
+    skeleton: Skeleton
+    xy: NDArray[np.floating]
+    sigma: NDArray[np.floating] | None
+    truth: NDArray[np.floating]
+    visible: NDArray[np.bool_]
+    box: NDArray[np.floating]
+
+
+def evaluate(
+    predictor: Predictor,
+    dataset: PoseDataset,
+    *,
+    limit: int | None = None,
+    batch: int = 16,
+    progress: Callable[[int], None] | None = None,
+) -> Score:
+    """PCK and calibration of a model on a data set, boxes given by the data set."""
+    return score(answer(predictor, dataset, limit=limit, batch=batch, progress=progress))
+
+
+def answer(
+    predictor: Predictor,
+    dataset: PoseDataset,
+    *,
+    limit: int | None = None,
+    batch: int = 16,
+    progress: Callable[[int], None] | None = None,
+) -> Answers:
+    """The model's poses of every labelled key frame, moved into the data set's skeleton by joint name.
+
+    Raises:
+        InputError: the data set is empty, or shares no joint with the model.
+    """
+    spec, theirs = predictor.model.spec, dataset.skeleton
+    if (theirs.index_in(predictor.model.skeleton) < 0).all():
+        raise InputError(f"{dataset.name} ({theirs.name}) and the model ({predictor.model.skeleton.name}) share no joint")
+    count = len(dataset) if limit is None else min(limit, len(dataset))
+    if count == 0:
+        raise InputError(f"{dataset.name}: no labelled persons to evaluate")
+    xy, sigma, truth, visible, box = [], [], [], [], []
+    for clips in _chunks(dataset, spec, count, batch):
+        cut = [crop_clip(clip.frames, clip.box, spec) for clip in clips]
+        transforms = np.stack([one.crop_to_image[spec.key] for one in cut])
+        joints = predictor.clips(np.stack([one.pixels for one in cut]), transforms)
+        xy.append(theirs.gather(joints.xy, predictor.model.skeleton))
+        if joints.sigma is not None:
+            sigma.append(theirs.gather(joints.sigma, predictor.model.skeleton))
+        truth += [clip.xy_image[spec.key] for clip in clips]
+        visible += [clip.visible[spec.key] for clip in clips]
+        box += [clip.box for clip in clips]
+        if progress is not None:
+            progress(len(clips))
+    return Answers(
+        skeleton=theirs,
+        xy=np.concatenate(xy),
+        sigma=np.concatenate(sigma) if sigma else None,
+        truth=np.stack(truth),
+        visible=np.stack(visible),
+        box=np.stack(box),
+    )
+
+
+def score(answers: Answers, counted: NDArray[np.bool_] | None = None) -> Score:
+    """The figures of `Score` over the labelled joints, or over those of them that are `counted` (N, K).
+
+    Joints that the model does not know are not counted.
+    """
+    known = ~np.isnan(answers.truth[..., 0]) & ~np.isnan(answers.xy[..., 0])
+    known &= counted if counted is not None else True
+    sizes = {"tight": tight_box_size(answers.truth), "box": person_box_size(answers.box)}
+    if {"left_shoulder", "right_hip"} <= set(answers.skeleton.joints):
+        sizes["torso"] = torso_size(answers.truth, answers.skeleton, answers.xy)
+    inside = float("nan")
+    if answers.sigma is not None and known.any():
+        inside = float((np.abs(answers.xy - answers.truth) <= answers.sigma)[known].mean())
+    return Score(
+        samples=len(answers.truth),
+        by_size={
+            name: pck(answers.xy, answers.truth, known, size, THRESHOLDS, answers.skeleton) for name, size in sizes.items()
+        },
+        inside_one_sigma=inside,
+    )
+
+
+def mean_pose(learned: PoseDataset, judged: PoseDataset, limit: int | None = None) -> Answers:
+    """The baseline that looks at no pixel: every person has the mean pose of `learned`, in units of the person's box."""
+    poses = np.stack([_in_box(clip) for clip in _all(learned, limit)])
+    mean = np.nanmean(poses, axis=0)
+    clips = list(_all(judged, limit))
+    box = np.stack([clip.box for clip in clips])
+    xy = box[:, None, :2] + mean * box_size(box)[:, None]
+    return Answers(
+        skeleton=judged.skeleton,
+        xy=xy,
+        sigma=None,
+        truth=np.stack([clip.xy_image[0] for clip in clips]),
+        visible=np.stack([clip.visible[0] for clip in clips]),
+        box=box,
+    )
+
+
+def _in_box(clip: LabelledClip) -> NDArray[np.floating]:
+    unit: NDArray[np.floating] = (clip.xy_image[0] - clip.box[:2]) / box_size(clip.box)
+    return unit
+
+
+def _all(dataset: PoseDataset, limit: int | None) -> Iterator[LabelledClip]:
+    for index in range(len(dataset) if limit is None else min(limit, len(dataset))):
+        yield dataset.clip(index, (0,))
+
+
+def _chunks(dataset: PoseDataset, spec: ClipSpec, count: int, size: int) -> Iterator[list[LabelledClip]]:
+    for start in range(0, count, size):
+        yield [dataset.clip(index, spec.offsets) for index in range(start, min(start + size, count))]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoScore:
+    """A video's poses against its truth.
+
+    Attributes:
+        persons: true persons in all frames.
+        found: of those, how many were given a pose whose box overlaps theirs by half at least.
+        extra: poses that belong to no true person.
+        switches: how often a true person's id changed from one frame where it was found to the next.
+        pck: of the found persons, by the longer side of the true box, over `THRESHOLDS`.
+    """
+
+    persons: int
+    found: int
+    extra: int
+    switches: int
+    pck: PCK
+
+
+def compare(poses: PoseSequence, truth: PoseSequence) -> VideoScore:
+    """Scores a video: persons are matched frame by frame by the overlap of their boxes, joints by name.
+
+    Raises:
+        InputError: the two do not have the same frames.
+    """
+    if [frame.frame for frame in poses] != [frame.frame for frame in truth]:
+        raise InputError(f"{len(poses)} frames of poses against {len(truth)} of truth; wanted the same frames")
+    skeleton = truth.skeleton
+    pairs: list[tuple[Pose, Pose]] = []
+    persons = extra = switches = 0
+    last: dict[int | None, int | None] = {}
+    for answered, true in zip(poses, truth):
+        matches = _matches(answered.poses, true.poses)
+        persons, extra = persons + len(true.poses), extra + len(answered.poses) - len(matches)
+        for mine, theirs in matches:
+            switches += theirs.track_id in last and last[theirs.track_id] != mine.track_id
+            last[theirs.track_id] = mine.track_id
+            pairs.append((mine, theirs))
+    shape = (len(pairs), len(skeleton), 2)
+    found = np.array([skeleton.gather(mine.xy, mine.skeleton) for mine, _ in pairs]).reshape(shape)
+    wanted = np.array([theirs.xy for _, theirs in pairs]).reshape(shape)
+    size = person_box_size(np.array([theirs.box for _, theirs in pairs]).reshape(-1, 4))
+    labelled = ~np.isnan(wanted[..., 0])
+    return VideoScore(
+        persons=persons,
+        found=len(pairs),
+        extra=extra,
+        switches=switches,
+        pck=pck(found, wanted, labelled, size, THRESHOLDS, skeleton),
+    )
+
+
+def _matches(mine: Sequence[Pose], theirs: Sequence[Pose], least: float = 0.5) -> list[tuple[Pose, Pose]]:
+    if not mine or not theirs:
+        return []
+    overlap = iou_matrix(np.stack([p.box for p in mine]), np.stack([p.box for p in theirs]))
+    rows, columns = linear_sum_assignment(-overlap)
+    return [(mine[i], theirs[j]) for i, j in zip(rows, columns) if overlap[i, j] >= least]

@@ -1,0 +1,86 @@
+"""Clips to poses: the model's two steps on packed batches, numpy on both sides."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from chronopose.clips.contract import PoseModel, PoseOutput
+from chronopose.core.geometry import apply, apply_to_sigma
+from chronopose.core.types import Floats, Pixels
+
+
+class Joints(NamedTuple):
+    """Joints of N persons in image pixels: xy (N, K, 2), score (N, K), sigma (N, K, 2) or None; float32."""
+
+    xy: Floats
+    score: Floats
+    sigma: Floats | None
+
+
+class Predictor:
+    """A model on its device, in eval mode, for crops of any number of persons and frames at once.
+
+    Args:
+        model: a pose model; it is moved to the device.
+        device: as torch writes it; "auto" is a GPU where there is one.
+        batch: crops encoded in one pass; more need memory and gain little.
+    """
+
+    def __init__(self, model: PoseModel, device: str = "auto", batch: int = 32) -> None:
+        self.device = torch.device(pick_device(device))
+        self.model = model
+        module = model.to(self.device).eval()  # type: ignore[attr-defined]
+        if self.device.type == "cuda":
+            module.to(memory_format=torch.channels_last)
+        self.batch = batch
+
+    @torch.inference_mode()
+    def encode(self, crops: Pixels) -> Tensor:
+        """Features (N, ...) on the device of single-frame crops (N, H, W, 3) uint8."""
+        parts = []
+        for start in range(0, len(crops), self.batch):
+            pixels = torch.from_numpy(crops[start : start + self.batch]).to(self.device, non_blocking=True)
+            # A permuted view is channels-last memory: no copy.
+            parts.append(self.model.encode(pixels.permute(0, 3, 1, 2)))
+        return torch.cat(parts)
+
+    @torch.inference_mode()
+    def fuse(self, features: Tensor) -> PoseOutput:
+        """The answer for windows of features (B, T, ...)."""
+        output, _ = self.model.fuse(features)
+        return output
+
+    def joints(self, features: Tensor, crop_to_image: NDArray[np.float64]) -> Joints:
+        """The key frame's joints of B windows of features (B, T, ...), in image pixels under transforms (B, 2, 3)."""
+        return in_image(self.fuse(features), crop_to_image)
+
+    def clips(self, pixels: Pixels, crop_to_image: NDArray[np.float64]) -> Joints:
+        """The key frame's joints of B clips (B, T, H, W, 3) under the key frames' transforms (B, 2, 3)."""
+        batch, frames = pixels.shape[:2]
+        features = self.encode(pixels.reshape(-1, *pixels.shape[2:]))
+        return self.joints(features.unflatten(0, (batch, frames)), crop_to_image)
+
+
+def in_image(output: PoseOutput, crop_to_image: NDArray[np.float64]) -> Joints:
+    """A model's answer for its first answered frame, moved to image pixels."""
+    xy, score = output.xy_crop[:, 0].float().cpu().numpy(), output.score[:, 0].float().cpu().numpy()
+    sigma = None
+    if output.sigma is not None:
+        sigma = apply_to_sigma(crop_to_image, output.sigma[:, 0].float().cpu().numpy()).astype(np.float32)
+    return Joints(apply(crop_to_image, xy).astype(np.float32), score, sigma)
+
+
+def pick_device(device: str) -> str:
+    """`device` itself, or for "auto" the GPU where there is one and the CPU elsewhere."""
+    if device != "auto":
+        return device
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def stack(features: Sequence[Tensor], windows: int) -> Tensor:
+    """(B T) features in one tensor (B, T, ...)."""
+    return torch.stack(list(features)).unflatten(0, (windows, -1))

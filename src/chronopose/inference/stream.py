@@ -1,0 +1,295 @@
+"""Frames in, poses out, with bounded look-ahead and flat memory: the one road for files, cameras and programs.
+
+Frames arrive in chunks. The detector sees the chunk's frames at once, the tracker turns boxes into persons frame by
+frame, and every frame whose window is complete is then answered: the crops that its windows lack are cut and encoded
+in one packed batch over persons and frames, and all windows are fused in one call.
+
+A feature belongs to a frame and an *anchor*, the box that the frame was cropped with. With `crop="exact"` each key
+frame's own box is the anchor of its whole window, as the paper has it, and a frame is encoded once for every key frame
+that shows it. With `crop="locked"` a person keeps an anchor until the box has drifted from it by more than `drift`;
+until then every frame is encoded once. Both are the same code: exact is a drift of 0.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from chronopose.clips.crop import cut
+from chronopose.core.errors import InputError
+from chronopose.core.geometry import crop_to_image
+from chronopose.core.types import Floats, Frame, FramePoses, Pose
+from chronopose.inference.predictor import Predictor, stack
+from chronopose.tracking.detector import BoxFile, Detector
+from chronopose.tracking.tracker import Detections, Tracker, TrackerConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamConfig:
+    """How a stream looks for persons and crops them.
+
+    Args:
+        crop: "locked" encodes each frame once while a person stays near an anchor box; "exact" crops every window with
+            its key frame's own box.
+        drift: how far a box may stray from its anchor before it is anchored anew, as a fraction of the anchor's longer
+            side (the centre) and of its size (the sides).
+        detect_every: run the detector on every N-th frame; the tracker predicts the boxes between.
+        lag: frames of look-ahead at most; None gives the model all that it wants. Less makes the answer earlier: the
+            newest frame stands in for the ones not seen.
+        chunk: frames handled together; 1 answers as early as can be.
+        max_persons: the persons answered in a frame, those with the highest scores; None for all.
+        tracker: how boxes become persons.
+    """
+
+    crop: Literal["locked", "exact"] = "locked"
+    drift: float = 0.1
+    detect_every: int = 1
+    lag: int | None = None
+    chunk: int = 8
+    max_persons: int | None = None
+    tracker: TrackerConfig = field(default_factory=TrackerConfig)
+
+    def __post_init__(self) -> None:
+        if self.crop not in ("locked", "exact"):
+            raise InputError(f"crop must be locked or exact, got {self.crop!r}")
+        if not 0 <= self.drift <= 1:
+            raise InputError(f"drift must lie in 0 to 1, got {self.drift}")
+        if self.detect_every < 1 or self.chunk < 1:
+            raise InputError(f"detect_every and chunk must be at least 1, got {self.detect_every} and {self.chunk}")
+        if self.lag is not None and self.lag < 0:
+            raise InputError(f"lag must be at least 0 frames, got {self.lag}")
+        if self.max_persons is not None and self.max_persons < 1:
+            raise InputError(f"max_persons must be at least 1, got {self.max_persons}")
+
+
+class Anchor(NamedTuple):
+    """The box that a person's crops are cut with, under a number of its own."""
+
+    number: int
+    box: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Person:
+    """One person in one frame, before the pose is known."""
+
+    track: int
+    box: Floats
+    score: float
+    anchor: Anchor
+
+
+class PoseStream:
+    """Poses of one video, frame after frame. Use `push` and `flush`, or `over` for a whole source.
+
+    Args:
+        predictor: the model.
+        detector: finds persons; a `BoxFile` whose boxes carry ids needs no tracker, and none is asked.
+        config: see `StreamConfig`.
+    """
+
+    def __init__(self, predictor: Predictor, detector: Detector | BoxFile, config: StreamConfig) -> None:
+        self.predictor, self.detector, self.config = predictor, detector, config
+        self.spec = predictor.model.spec
+        self.skeleton = predictor.model.skeleton
+        wanted = self.spec.look_ahead
+        self.look_ahead = wanted if config.lag is None else min(wanted, config.lag)
+        self.encoded = 0  # crops that went through the encoder, for whoever measures
+        self._drift = config.drift if config.crop == "locked" else 0.0
+        self._tracker = Tracker(config.tracker, getattr(detector, "skeleton", None))
+        self._waiting: list[Frame] = []  # not yet shown to the detector
+        self._frames: deque[Frame] = deque()  # all that a window may still show
+        self._persons: dict[int, tuple[Person, ...]] = {}  # by frame, from the next key frame on
+        self._anchors: dict[int, Anchor] = {}  # the current one of each track
+        self._seen: dict[int, int] = {}  # the newest frame of each track
+        self._features: dict[tuple[int, int], Tensor] = {}  # by anchor number and frame
+        self._next_anchor = 0
+        self._next_key = 0
+        self._tracked = -1  # the newest frame whose persons are known
+
+    def push(self, frame: Frame) -> list[FramePoses]:
+        """Takes the next frame; gives the frames answered by it, in order, often none."""
+        before = (self._waiting or self._frames or [None])[-1]
+        wanted = self.first_frame if before is None else before.index + 1
+        if frame.index != wanted:
+            raise ValueError(f"frames must come one after the other: got frame {frame.index}, wanted {wanted}")
+        if frame.index <= self._tracked:  # after a resume: seen by the tracker in the run before
+            self._frames.append(frame)
+            return []
+        self._waiting.append(frame)
+        return self._advance(last=False) if len(self._waiting) >= self.config.chunk else []
+
+    def flush(self) -> list[FramePoses]:
+        """Answers what is left: the video ends here."""
+        return self._advance(last=True)
+
+    def over(self, frames: Iterable[Frame]) -> Iterator[FramePoses]:
+        """All poses of a source."""
+        for frame in frames:
+            yield from self.push(frame)
+        yield from self.flush()
+
+    # Going on after a crash -----------------------------------------------------------------------------------------
+
+    @property
+    def first_frame(self) -> int:
+        """The frame that the first `push` must bring: 0, or the oldest that a resumed stream still shows."""
+        return max(self._next_key - self.spec.look_back, 0)
+
+    def state(self) -> dict[str, Any]:
+        """What a new stream needs to go on after the frames answered so far; fit for JSON, a few hundred bytes a person.
+
+        Taken right after `push` gave its answers. Pixels and features are not in it: the new stream is shown the last
+        frames again, from `first_frame` on.
+        """
+        if self._waiting:
+            raise ValueError("the state can be taken at the end of a chunk only")
+        anchors = {person.anchor.number: person.anchor for persons in self._persons.values() for person in persons}
+        anchors |= {anchor.number: anchor for anchor in self._anchors.values()}
+        return {
+            "next_key": self._next_key,
+            "tracked": self._tracked,
+            "next_anchor": self._next_anchor,
+            "tracker": self._tracker.state(),
+            "anchors": [[anchor.number, *anchor.box.tolist()] for anchor in anchors.values()],
+            "current": [[track, anchor.number, self._seen[track]] for track, anchor in self._anchors.items()],
+            "persons": [
+                [frame, person.track, person.anchor.number, person.score, *person.box.tolist()]
+                for frame, persons in self._persons.items()
+                for person in persons
+            ],
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes over what `state` gave in a run before; this stream must be new."""
+        self._next_key, self._tracked = int(state["next_key"]), int(state["tracked"])
+        self._next_anchor = int(state["next_anchor"])
+        self._tracker = Tracker.restore(self.config.tracker, state["tracker"])
+        anchors = {int(row[0]): Anchor(int(row[0]), np.array(row[1:5], dtype=np.float32)) for row in state["anchors"]}
+        for track, number, seen in state["current"]:
+            self._anchors[int(track)], self._seen[int(track)] = anchors[int(number)], int(seen)
+        self._persons = {frame: () for frame in range(self._next_key, self._tracked + 1)}
+        for frame, track, number, score, *box in state["persons"]:
+            person = Person(int(track), np.array(box, dtype=np.float32), float(score), anchors[int(number)])
+            self._persons[int(frame)] += (person,)
+
+    # One chunk ------------------------------------------------------------------------------------------------------
+
+    def _advance(self, last: bool) -> list[FramePoses]:
+        self._find_persons()
+        end = self._tracked + 1 if last else self._tracked + 1 - self.look_ahead
+        keys = range(self._next_key, max(end, self._next_key))
+        answers = self._answer(keys)
+        self._next_key = keys.stop
+        self._forget()
+        return answers
+
+    def _find_persons(self) -> None:
+        """Detects and tracks in the waiting frames."""
+        found = self._detections()
+        for frame in self._waiting:
+            boxes = self._boxes(frame.index, found.get(frame.index))
+            if self.config.max_persons is not None:
+                boxes = sorted(boxes, key=lambda one: -one[2])[: self.config.max_persons]
+            self._persons[frame.index] = tuple(
+                Person(track, box, score, self._anchor(track, box, frame.index)) for track, box, score in sorted(boxes, key=lambda one: one[0])
+            )
+            self._frames.append(frame)
+            self._tracked = frame.index
+        self._waiting = []
+
+    def _detections(self) -> dict[int, Detections]:
+        """What was found in the waiting frames, by frame; a frame that was not looked at is not in it."""
+        if isinstance(self.detector, BoxFile):
+            return {frame.index: self.detector.at(frame.index) for frame in self._waiting}
+        looked = [frame for frame in self._waiting if frame.index % self.config.detect_every == 0]
+        if not looked:
+            return {}
+        return dict(zip([f.index for f in looked], self.detector([f.pixels for f in looked]), strict=True))
+
+    def _boxes(self, frame: int, found: Detections | None) -> list[tuple[int, Floats, float]]:
+        """Id, box and score of each person: from the tracker, or from the user where the boxes came with ids."""
+        if found is not None and found.ids is not None:
+            return [(int(i), box, float(score)) for i, box, score in zip(found.ids, found.boxes, found.scores, strict=True)]
+        return [(person.id, person.box, person.score) for person in self._tracker.update(frame, found)]
+
+    def _anchor(self, track: int, box: Floats, frame: int) -> Anchor:
+        """The person's anchor, a new one where the box has drifted from it."""
+        current = self._anchors.get(track)
+        if current is None or _drift(box, current.box) > self._drift:
+            current = Anchor(self._next_anchor, box)
+            self._next_anchor += 1
+            self._anchors[track] = current
+        self._seen[track] = frame
+        return current
+
+    def _answer(self, keys: range) -> list[FramePoses]:
+        asked = [(key, person) for key in keys for person in self._persons[key]]
+        poses: dict[int, list[Pose]] = {key: [] for key in keys}
+        if asked:
+            slots = [(person.anchor, frame) for key, person in asked for frame in self._window(key)]
+            self._encode(slots)
+            features = stack([self._features[anchor.number, frame] for anchor, frame in slots], len(asked))
+            joints = self.predictor.joints(features, self._transforms([person.anchor.box for _, person in asked]))
+            for row, (key, person) in enumerate(asked):
+                pose = Pose(
+                    skeleton=self.skeleton,
+                    xy=joints.xy[row],
+                    score=joints.score[row],
+                    sigma=None if joints.sigma is None else joints.sigma[row],
+                    box=person.box,
+                    box_score=person.score,
+                    track_id=person.track,
+                )
+                poses[key].append(pose)
+        return [FramePoses(key, self._frame(key).time_s, tuple(poses[key])) for key in keys]
+
+    def _window(self, key: int) -> tuple[int, ...]:
+        return self.spec.window(key, self._frames[0].index, min(self._tracked, key + self.look_ahead))
+
+    def _frame(self, index: int) -> Frame:
+        return self._frames[index - self._frames[0].index]
+
+    def _encode(self, slots: Sequence[tuple[Anchor, int]]) -> None:
+        """Cuts and encodes what is not known yet, in one packed batch."""
+        places = {(anchor.number, frame): anchor.box for anchor, frame in slots}
+        missing = {place: box for place, box in places.items() if place not in self._features}
+        if not missing:
+            return
+        pixels = [self._frame(frame).pixels for _, frame in missing]
+        crops = cut(pixels, self._transforms(list(missing.values())), self.spec.height, self.spec.width)
+        self._features.update(zip(missing, self.predictor.encode(crops).unbind(), strict=True))
+        self.encoded += len(missing)
+
+    def _transforms(self, boxes: Sequence[Floats]) -> NDArray[np.float64]:
+        return crop_to_image(np.stack(boxes), self.spec.height, self.spec.width, self.spec.margin)
+
+    def _forget(self) -> None:
+        """Lets go of frames, persons, features and anchors that no window will show again."""
+        oldest = self.first_frame
+        while len(self._frames) > 1 and self._frames[0].index < oldest:
+            self._frames.popleft()
+        self._persons = {frame: persons for frame, persons in self._persons.items() if frame >= self._next_key}
+        # A person out of sight keeps the anchor for as long as the tracker may bring the id back.
+        patience = self.config.tracker.patience
+        self._seen = {track: frame for track, frame in self._seen.items() if self._tracked - frame <= patience}
+        self._anchors = {track: anchor for track, anchor in self._anchors.items() if track in self._seen}
+        used = {person.anchor.number for persons in self._persons.values() for person in persons}
+        used |= {anchor.number for anchor in self._anchors.values()}
+        self._features = {
+            (number, frame): feature
+            for (number, frame), feature in self._features.items()
+            if frame >= oldest and number in used
+        }
+
+
+def _drift(box: Floats, anchor: Floats) -> float:
+    """How far a box has strayed: of the centre's shift over the anchor's longer side and the sides' relative change, the larger."""
+    size = np.maximum(anchor[2:] - anchor[:2], 1e-3)
+    shift = np.abs((box[:2] + box[2:]) - (anchor[:2] + anchor[2:])).max() / 2 / size.max()
+    stretch = np.abs(np.log(np.maximum(box[2:] - box[:2], 1e-3) / size)).max()
+    return float(max(shift, stretch))

@@ -1,0 +1,16 @@
+"""Several losses as one."""
+
+from torch import Tensor, nn
+
+from chronopose.clips.contract import ClipBatch, PoseOutput
+
+
+class LossSum(nn.Module):
+    """All parts of several losses under their own names."""
+
+    def __init__(self, *losses: nn.Module) -> None:
+        super().__init__()
+        self.losses = nn.ModuleList(losses)
+
+    def forward(self, output: PoseOutput, batch: ClipBatch) -> dict[str, Tensor]:
+        return {name: part for loss in self.losses for name, part in loss(output, batch).items()}

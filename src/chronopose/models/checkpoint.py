@@ -1,0 +1,258 @@
+"""Weights with the config that rebuilds their model, in one safetensors file; and weights of timm's backbones."""
+
+import dataclasses
+import json
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+import timm
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from chronopose.core.errors import InputError
+from chronopose.models import MODELS
+
+LARGEST_HEADER = 1 << 20
+"""Bytes of JSON that a checkpoint's config and card may take."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """What users should know about weights before they use them.
+
+    Args:
+        data: what they were trained on.
+        licence: of the weights.
+        data_licence: terms of the training data.
+        notes: figures and known failures, one sentence each.
+    """
+
+    data: str = "none: random weights"
+    licence: str = "Apache-2.0"
+    data_licence: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """A model with what its file said of it."""
+
+    name: str
+    kind: str
+    model: nn.Module
+    card: Card
+
+
+def save(model: nn.Module, path: Path, card: Card, dtype: torch.dtype = torch.float32) -> None:
+    """Writes weights (floats as `dtype`), config and card. The model keeps its config as `.config`.
+
+    The file is written beside its place and renamed, so a full disk leaves the older file as it was.
+    """
+    config: Any = model.config
+    kind = next(kind for kind, (config_class, _) in MODELS.items() if type(config) is config_class)
+    tensors = {
+        name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).contiguous().cpu()
+        for name, tensor in model.state_dict().items()
+    }
+    header = {"model": kind, "config": dataclasses.asdict(config), "card": dataclasses.asdict(card)}
+    waiting = path.with_name(path.name + ".writing")
+    try:
+        save_file(tensors, waiting, metadata={"chronopose": json.dumps(header, sort_keys=True)})
+        os.replace(waiting, path)
+    finally:
+        waiting.unlink(missing_ok=True)
+
+
+def load(name_or_path: str | Path, window: tuple[int, ...] | None = None) -> Checkpoint:
+    """The model of a bundled name (`bundled()` lists them) or of a file, in eval mode on the CPU, in float32.
+
+    Args:
+        name_or_path: a bundled name, a safetensors file, or the folder of a training run.
+        window: frame offsets to show instead of those in the file; learned codes of time are interpolated.
+
+    Raises:
+        InputError: no such name or file, not a checkpoint, or tensors that do not fit the config.
+    """
+    path = locate(name_or_path)
+    header, tensors = _read(path)
+    kind, config, card = _parse(header, path)
+    if window is not None and "offsets" in {f.name for f in dataclasses.fields(config)}:
+        tensors = _stretched(tensors, config.offsets, window)
+        config = dataclasses.replace(config, offsets=window)
+    model = MODELS[kind][1](config)
+    _fill(model, tensors, str(path))
+    return Checkpoint(name=path.stem, kind=kind, model=model.eval(), card=card)
+
+
+def describe(name_or_path: str | Path) -> tuple[str, Any, Card]:
+    """A checkpoint's kind of model (a key of `MODELS`), config and card, without its weights."""
+    path = locate(name_or_path)
+    return _parse(_read(path, tensors=False)[0], path)
+
+
+def _parse(header: Mapping[str, Any], path: Path) -> tuple[str, Any, Card]:
+    kind = header.get("model")
+    if kind not in MODELS:
+        raise InputError(f"{path}: model {kind!r} is not one of {', '.join(MODELS)}")
+    try:
+        config = from_dict(MODELS[kind][0], header.get("config"), "config")
+        return kind, config, from_dict(Card, header.get("card", {}), "card")
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def bundled() -> dict[str, Path]:
+    """The weights that ship with the package, by name."""
+    folder = Path(str(resources.files("chronopose"))) / "weights"
+    return {file.stem: file for file in sorted(folder.glob("*.safetensors"))}
+
+
+def locate(name_or_path: str | Path) -> Path:
+    """The file of a bundled name, a path, or a training run's folder."""
+    shipped = bundled()
+    if str(name_or_path) in shipped:
+        return shipped[str(name_or_path)]
+    path = Path(name_or_path)
+    if (path / "model.safetensors").is_file():
+        return path / "model.safetensors"
+    if path.is_file():
+        return path
+    names = ", ".join(shipped) or "none"
+    raise InputError(f"{name_or_path}: no such model; wanted a bundled name ({names}), a .safetensors file or a run folder")
+
+
+def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            text = (file.metadata() or {}).get("chronopose", "")
+            if not 0 < len(text) <= LARGEST_HEADER:
+                raise InputError(f"{path}: not a chronopose checkpoint (no config of at most 1 MB in its metadata)")
+            header = json.loads(text)
+            values = {name: file.get_tensor(name) for name in file.keys()} if tensors else {}  # noqa: SIM118
+    except (SafetensorError, json.JSONDecodeError, OSError) as error:
+        raise InputError(f"{path}: not a readable safetensors checkpoint ({error})") from None
+    if not isinstance(header, dict):
+        raise InputError(f"{path}: the checkpoint's metadata must be a JSON object, got {type(header).__name__}")
+    return header, values
+
+
+def _fill(model: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
+    """Puts every tensor in its place; names or shapes that differ are listed in one error."""
+    wanted = model.state_dict()
+    wrong = [f"missing {name}" for name in wanted if name not in tensors]
+    wrong += [f"unknown {name}" for name in tensors if name not in wanted]
+    wrong += [
+        f"{name} is {tuple(tensors[name].shape)}, wanted {tuple(wanted[name].shape)}"
+        for name in wanted
+        if name in tensors and tensors[name].shape != wanted[name].shape
+    ]
+    if wrong:
+        more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+        raise InputError(f"{source}: weights do not fit the config: {'; '.join(wrong[:5])}{more}")
+    model.load_state_dict(dict(tensors))
+
+
+def _stretched(tensors: dict[str, Tensor], old: tuple[int, ...], new: tuple[int, ...]) -> dict[str, Tensor]:
+    """Codes of time (1, T, ...) for another window: each new offset takes the code at its place in the old window."""
+    changed = dict(tensors)
+    for name, tensor in tensors.items():
+        if name.endswith("temporal.position") or name.endswith("aggregate.position"):
+            if tensor.ndim < 2 or tensor.shape[1] != len(old):
+                continue
+            changed[name] = torch.stack([_between(tensor[0], old, offset) for offset in new])[None]
+    return changed
+
+
+def _between(codes: Tensor, offsets: tuple[int, ...], offset: int) -> Tensor:
+    """The code of one offset, linear between the known ones and constant outside."""
+    offset = min(max(offset, offsets[0]), offsets[-1])
+    right = next(index for index, known in enumerate(offsets) if known >= offset)
+    if offsets[right] == offset:
+        return codes[right]
+    part = (offset - offsets[right - 1]) / (offsets[right] - offsets[right - 1])
+    return torch.lerp(codes[right - 1], codes[right], part)
+
+
+def transfer(model: nn.Module, source: str | Path) -> None:
+    """Starts a model of the same kind from another's weights; codes of time are stretched to its window."""
+    path = locate(source)
+    header, tensors = _read(path)
+    config: Any = model.config
+    old = tuple(header.get("config", {}).get("offsets", ()))
+    if old and hasattr(config, "offsets"):
+        tensors = _stretched(tensors, old, config.offsets)
+    _fill(model, tensors, str(path))
+
+
+def load_timm_weights(model: nn.Module) -> None:
+    """Fills a model's backbone with timm's pretrained weights, downloaded on first use.
+
+    Raises:
+        InputError: they cannot be had: no network, or timm has none for this network.
+    """
+    trunk: Any = model.backbone.trunk
+    name = model.config.backbone.name
+    try:
+        source = timm.create_model(name, pretrained=True).state_dict()
+    except Exception as error:  # huggingface_hub and urllib have a dozen kinds, and all mean the same here
+        raise InputError(
+            f"backbone {name}: pretrained weights cannot be had ({type(error).__name__}: {str(error).splitlines()[0]}); "
+            "connect to the network once so that timm caches them, or train without them"
+        ) from None
+    wanted = trunk.state_dict()
+    fitting = {key: value for key, value in source.items() if key in wanted and value.shape == wanted[key].shape}
+    if len(fitting) < 0.9 * len(wanted):
+        raise InputError(f"backbone {name}: only {len(fitting)} of {len(wanted)} tensors fit timm's pretrained weights")
+    trunk.load_state_dict(fitting, strict=False)
+
+
+def from_dict(kind: Callable[..., Any], values: object, field: str) -> Any:
+    """A dataclass from plain JSON values, nested ones too; unknown fields and wrong types are named."""
+    if not isinstance(values, Mapping):
+        raise InputError(f"{field} must be an object, got {type(values).__name__}")
+    hints = get_type_hints(kind)
+    unknown = sorted(set(values) - set(hints))
+    if unknown:
+        raise InputError(f"{field} has unknown fields {', '.join(unknown)}; known are {', '.join(hints)}")
+    return kind(**{name: _value(hints[name], value, f"{field}.{name}") for name, value in values.items()})
+
+
+def _value(hint: Any, value: Any, field: str) -> Any:
+    if dataclasses.is_dataclass(hint):
+        return from_dict(hint, value, field)  # type: ignore[arg-type]
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise InputError(f"{field} must be a list, got {value!r}")
+        inner = arguments[0] if len(arguments) == 2 and arguments[1] is Ellipsis else Any
+        return tuple(_value(inner, item, field) for item in value)
+    allowed = tuple(_plain(hint))
+    if allowed and not any(value == option if not isinstance(option, type) else _is(value, option) for option in allowed):
+        raise InputError(f"{field} must be {' or '.join(getattr(o, '__name__', repr(o)) for o in allowed)}, got {value!r}")
+    return value
+
+
+def _plain(hint: Any) -> Iterator[Any]:
+    """The types and literal values that a hint admits; nothing where the hint is not plain."""
+    if hint in (int, float, str, bool, type(None)):
+        yield hint
+    elif get_origin(hint) is not None and type(hint).__name__ in ("UnionType", "_UnionGenericAlias"):
+        for option in get_args(hint):
+            yield from _plain(option)
+    elif get_origin(hint) is not None and str(get_origin(hint)) == "typing.Literal":
+        yield from get_args(hint)
+
+
+def _is(value: Any, kind: type) -> bool:
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, kind)

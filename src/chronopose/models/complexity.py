@@ -1,0 +1,36 @@
+"""Parameters and multiply-accumulates of a model, counted without computing anything."""
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+
+class Complexity(NamedTuple):
+    """`parameters` of inference (a loss's own excluded); multiply-accumulates of one frame's encoding and of one
+    window's fusion, convolutions and matrix products alone, as the papers count."""
+
+    parameters: int
+    macs_encode_per_frame: int
+    macs_fuse_per_window: int
+
+
+def complexity(model: nn.Module) -> Complexity:
+    """Counts a pose model, best built on the meta device, where ViT-H takes no memory."""
+    spec = model.spec
+    device = next(model.parameters()).device
+    pixels = torch.zeros(1, 3, spec.height, spec.width, device=device)
+    was_training = model.training
+    model.eval()
+    with torch.no_grad():
+        features, encode = _macs(model.encode, pixels)
+        _, fuse = _macs(model.fuse, torch.stack([features] * len(spec.offsets), dim=1))
+    model.train(was_training)
+    return Complexity(sum(parameter.numel() for parameter in model.parameters()), encode, fuse)
+
+
+def _macs(step: Any, given: torch.Tensor) -> tuple[Any, int]:
+    with FlopCounterMode(display=False) as counter:
+        result = step(given)
+    return result, counter.get_total_flops() // 2
