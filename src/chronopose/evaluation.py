@@ -76,7 +76,9 @@ def answer(
     """
     spec, theirs = predictor.model.spec, dataset.skeleton
     if (theirs.index_in(predictor.model.skeleton) < 0).all():
-        raise InputError(f"{dataset.name} ({theirs.name}) and the model ({predictor.model.skeleton.name}) share no joint")
+        raise InputError(
+            f"{dataset.name} ({theirs.name}) and the model ({predictor.model.skeleton.name}) share no joint"
+        )
     count = len(dataset) if limit is None else min(limit, len(dataset))
     if count == 0:
         raise InputError(f"{dataset.name}: no labelled persons to evaluate")
@@ -119,7 +121,8 @@ def score(answers: Answers, counted: NDArray[np.bool_] | None = None) -> Score:
     return Score(
         samples=len(answers.truth),
         by_size={
-            name: pck(answers.xy, answers.truth, known, size, THRESHOLDS, answers.skeleton) for name, size in sizes.items()
+            name: pck(answers.xy, answers.truth, known, size, THRESHOLDS, answers.skeleton)
+            for name, size in sizes.items()
         },
         inside_one_sigma=inside,
     )

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from chronopose.inference.finding import choose_detector
 from chronopose.core import geometry
 from chronopose.core.errors import InputError
 from chronopose.core.types import Pixels
@@ -89,6 +90,6 @@ def test_mistakes_are_named() -> None:
 
 
 def test_the_bundled_weights_find_nobody_in_an_empty_picture() -> None:
-    detector = PersonDetector.bundled("cpu")
+    detector = choose_detector("bundled")
     answer = detector([np.full((120, 160, 3), 90, dtype=np.uint8)])[0]
     assert (answer.scores < 0.5).all()

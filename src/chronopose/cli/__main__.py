@@ -10,23 +10,25 @@ from chronopose import __version__
 from chronopose.core.errors import InputError
 
 _VERBS = {
-    "predict": "predict:predict",
-    "demo": "demo:demo",
-    "eval": "evaluate:evaluate",
-    "train": "train:train",
-    "models": "models:app",
-    "convert": "convert:convert",
-    "relabel": "convert:relabel",
-    "draw": "predict:draw",
-    "doctor": "doctor:doctor",
+    "predict": ("predict:predict", "Find the persons in videos and write their poses."),
+    "demo": ("demo:demo", "Run the bundled model on a clip whose truth is known."),
+    "draw": ("predict:draw", "Draw saved poses onto their video."),
+    "convert": ("convert:convert", "Turn a file of poses into another format."),
+    "relabel": ("convert:relabel", "Give saved poses new track ids, without running a model."),
+    "eval": ("evaluate:evaluate", "Score a model on labelled data."),
+    "train": ("train:train", "Train a model by a recipe."),
+    "models": ("models:app", "List models, and show what one costs and was trained on."),
+    "doctor": ("doctor:doctor", "Show versions and devices, and what is missing."),
 }
 
 
 def build_app() -> App:
     """The command line; a verb's module is imported when the verb, or its help, is asked for."""
-    app = App(name="chronopose", version=__version__, help="Human pose estimation in video.", result_action="return_value")
-    for name, place in _VERBS.items():
-        app.command(f"chronopose.cli.{place}", name=name)
+    app = App(
+        name="chronopose", version=__version__, help="Human pose estimation in video.", result_action="return_value"
+    )
+    for name, (place, summary) in _VERBS.items():
+        app.command(f"chronopose.cli.{place}", name=name, help=summary)
     return app
 
 

@@ -25,7 +25,9 @@ def list_models(*, json: Annotated[bool, Parameter(negative=())] = False) -> Non
         return
     print(f"{'name':<20} {'parameters':>12} {'MACs/frame':>12} {'MACs/window':>12}  offsets")
     for row in rows:
-        counts = f"{row['parameters']:>12,} {_big(row['macs_encode_per_frame']):>12} {_big(row['macs_fuse_per_window']):>12}"
+        counts = (
+            f"{row['parameters']:>12,} {_big(row['macs_encode_per_frame']):>12} {_big(row['macs_fuse_per_window']):>12}"
+        )
         print(f"{row['name']:<20} {counts}  {' '.join(map(str, row['offsets'] or [])) or '-'}")
 
 
@@ -54,7 +56,9 @@ def _text(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, list | tuple):
-        return "\n".join(str(item) for item in value) if value and isinstance(value[0], str) else " ".join(map(str, value))
+        return (
+            "\n".join(str(item) for item in value) if value and isinstance(value[0], str) else " ".join(map(str, value))
+        )
     return "-" if value is None else str(value)
 
 

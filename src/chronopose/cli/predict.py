@@ -169,7 +169,7 @@ def _one(job: _Job, source: str, results: Path, kinds: list[str], video: bool, o
     written = [results]
     sequence = formats.read(results)
     for kind in kinds:
-        target = results.with_suffix("").with_suffix(formats.ENDINGS[kind])
+        target = results.with_suffix(formats.ENDINGS[kind])
         formats.write(sequence, target, kind)
         written.append(target)
     if video:

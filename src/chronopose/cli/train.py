@@ -35,14 +35,14 @@ def train(
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     module = _recipe(recipe)
-    defaults = _plain(module.config())
+    recipe_config = module.config()
     file, rest = _config_file(list(flags))
     layers: list[Any] = [Yaml(file, must_exist=True)] if file else []
     app = App(name=f"chronopose train {recipe}", help=module.__doc__, version_flags=[], result_action="return_value")
-    app.config = [*layers, Dict(defaults)]
+    app.config = [*layers, Dict(_plain(recipe_config))]
 
     def run(
-        config: Annotated[Any, Parameter(name="*")],
+        config: Annotated[Any, Parameter(name="*")] = recipe_config,
         *,
         out: Path = Path("runs") / recipe,
         resume: Annotated[bool, Parameter(negative=())] = False,
@@ -65,7 +65,7 @@ def train(
         return _run(module, config, out, resume, pretrained, print_config)
 
     # The recipe's dataclass is known only now; with it as the annotation every field becomes a flag.
-    run.__annotations__["config"] = Annotated[type(module.config()), Parameter(name="*")]
+    run.__annotations__["config"] = Annotated[type(recipe_config), Parameter(name="*")]
     app.default(run)
     return int(app(rest, exit_on_error=False, print_error=False) or 0)
 

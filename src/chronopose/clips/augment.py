@@ -53,8 +53,8 @@ class AugmentConfig:
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"augment.{name} must lie in 0 to 1, got {getattr(self, name)}")
         for name in ("scale", "shift", "rotate_deg", "drift", "noise"):
-            if getattr(self, name) < 0:
-                raise InputError(f"augment.{name} must not be negative, got {getattr(self, name)}")
+            if not 0 <= getattr(self, name) < math.inf:
+                raise InputError(f"augment.{name} must be a number of at least 0, got {getattr(self, name)}")
 
 
 class Example(NamedTuple):
@@ -87,11 +87,12 @@ def example(
     if mirrored:
         xy = xy[:, skeleton.flip_order]
     with np.errstate(invalid="ignore"):
-        inside = ((xy >= -0.5) & (xy <= np.array([spec.width, spec.height]) - 0.5)).all(-1)
+        within = (xy >= -0.5) & (xy <= np.array([spec.width, spec.height]) - 0.5)
+    inside: NDArray[np.bool_] = np.all(within, axis=-1)  # (F, K)
     return Example(
         pixels=np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)),
         xy_crop=np.where(inside[..., None], xy, 0).astype(np.float32),
-        weight=inside.astype(np.float32),
+        weight=np.asarray(inside, dtype=np.float32),
     )
 
 
@@ -124,7 +125,9 @@ def _transforms(
     walk = np.cumsum(steps, axis=0)
     walk -= walk[spec.key]
     scales = np.exp(walk[:, 2:3])
-    boxes = np.concatenate([centre + walk[:, :2] * size - size / 2 * scales, centre + walk[:, :2] * size + size / 2 * scales], 1)
+    boxes = np.concatenate(
+        [centre + walk[:, :2] * size - size / 2 * scales, centre + walk[:, :2] * size + size / 2 * scales], 1
+    )
     transforms = crop_to_image(boxes, spec.height, spec.width, spec.margin, turn + walk[:, 3])
     mirrored = bool(rng.random() < augment.flip)
     if mirrored:
@@ -149,7 +152,9 @@ def _half_body(xy: NDArray[np.floating], box: NDArray[np.float64], rng: np.rando
 def _repaint(pixels: Pixels, augment: AugmentConfig, rng: np.random.Generator) -> Pixels:
     """Colour, noise and hidden rectangles, alike for all frames of the clip but for the noise."""
     strength = augment.colour
-    gain = np.exp(rng.uniform(-0.5, 0.5, 3) * strength * np.array([0.25, 0.25, 0.25]) + rng.uniform(-0.6, 0.6) * strength)
+    gain = np.exp(
+        rng.uniform(-0.5, 0.5, 3) * strength * np.array([0.25, 0.25, 0.25]) + rng.uniform(-0.6, 0.6) * strength
+    )
     values = pixels.astype(np.float32)
     values *= gain.astype(np.float32)
     mean = values.mean()
@@ -167,7 +172,9 @@ def _repaint(pixels: Pixels, augment: AugmentConfig, rng: np.random.Generator) -
             frame += np.roll(field, rng.integers(0, field.shape[0]), axis=0)
     if rng.random() < augment.erase:
         _erase(values, rng)
-    return np.clip(values, 0, 255).astype(np.uint8)
+    values += 0.5  # the cast below cuts fractions off
+    painted: Pixels = np.clip(values, 0, 255).astype(np.uint8)
+    return painted
 
 
 def _erase(values: Floats, rng: np.random.Generator) -> None:

@@ -39,14 +39,18 @@ def _cut_one(frame: Pixels, transform: NDArray[np.float64], out: Pixels) -> None
     step = int(np.sqrt(abs(np.linalg.det(transform[:, :2]))))
     if step >= 2:
         corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]]) @ transform.T
-        left, top = np.maximum(np.floor(corners.min(0)).astype(int) - step, 0)
-        right, bottom = np.minimum(np.ceil(corners.max(0)).astype(int) + step, frame.shape[1::-1])
-        columns, rows = (right - left) // step, (bottom - top) // step
-        if columns < 1 or rows < 1:
+        # Twice the step on the far sides, for the last block must reach past the last pixel that a mirror or turn reads.
+        left, top = (int(low) for low in np.maximum(np.floor(corners.min(0)) - step, 0))
+        right, bottom = (int(high) for high in np.minimum(np.ceil(corners.max(0)) + 2 * step, frame.shape[1::-1]))
+        if right <= left or bottom <= top:
             out[:] = 0
             return
-        region = frame[top : top + rows * step, left : left + columns * step]
-        frame = cv2.resize(region, (int(columns), int(rows)), interpolation=cv2.INTER_AREA)
+        region = frame[top:bottom, left:right]
+        spare = -(bottom - top) % step, -(right - left) % step
+        if any(spare):  # the picture's last rows and columns fill no whole block: black, as all outside is
+            region = np.pad(region, ((0, spare[0]), (0, spare[1]), (0, 0)))
+        rows, columns = region.shape[0] // step, region.shape[1] // step
+        frame = np.asarray(cv2.resize(region, (columns, rows), interpolation=cv2.INTER_AREA), dtype=np.uint8)
         # A small pixel's centre lies in the middle of the step x step block that it averages.
         transform = transform.copy()
         transform[:, 2] -= (left, top)

@@ -1,18 +1,20 @@
 """LSP-extended photographs (Johnson and Everingham, CVPR 2011): 14 joints of one person each, as motionless clips."""
 
 import io
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from chronopose.clips.contract import LabelledClip
 from chronopose.core.errors import InputError
 from chronopose.core.geometry import box_of_points, box_size
 from chronopose.core.skeleton import LSP_14
-from chronopose.core.types import Pixels
+from chronopose.core.types import Floats, Pixels
 
 
 class LSPExtended:
@@ -36,11 +38,11 @@ class LSPExtended:
         file = self.folder / "joints.npz"
         if not file.is_file():
             raise InputError(f"{self.folder}: no joints.npz there; wanted the folder of LSP-extended")
-        with np.load(file, allow_pickle=False) as arrays:
-            try:
-                numbers, xy = arrays["image"], arrays["xy"].astype(np.float32)
-            except KeyError as error:
-                raise InputError(f"{file}: no array {error}; wanted image, xy") from None
+        if split not in ("train", "heldout"):
+            raise InputError(f"split must be train or heldout, got {split!r}")
+        numbers, xy, names = _arrays(file)
+        if names != self.skeleton.joints:
+            raise InputError(f"{file}: names must be {', '.join(self.skeleton.joints)}, got {', '.join(names)}")
         if xy.shape != (len(numbers), len(self.skeleton), 2):
             raise InputError(f"{file}: xy must be ({len(numbers)}, {len(self.skeleton)}, 2), got {xy.shape}")
         wanted = (numbers % 10 == 0) == (split == "heldout")
@@ -71,11 +73,28 @@ class LSPExtended:
             data = self._jpeg.setdefault(number, b"") or file.read_bytes()
             self._jpeg[number] = data
             return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
-        except OSError as error:
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise InputError(f"{file}: {error}") from None
 
 
-def box_around(xy: np.ndarray, around: float = 1.15) -> np.ndarray:
+def _arrays(file: Path) -> tuple[NDArray[np.integer], Floats, tuple[str, ...]]:
+    """Numbers of the images (N,), joints (N, 14, 2) and joint names of `joints.npz`."""
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            missing = [name for name in ("image", "xy") if name not in arrays]
+            if missing:
+                raise InputError(f"{file}: no array {', '.join(missing)}; wanted image, xy")
+            # LSP calls the point between the shoulders "neck"; the skeleton's name for it is head_bottom.
+            given = arrays["names"] if "names" in arrays else LSP_14.joints
+            names = tuple("head_bottom" if name == "neck" else str(name) for name in given)
+            return arrays["image"].astype(np.int64), arrays["xy"].astype(np.float32), names
+    except InputError:
+        raise
+    except (OSError, EOFError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        raise InputError(f"{file}: not a readable .npz of plain arrays ({error})") from None
+
+
+def box_around(xy: Floats, around: float = 1.15) -> Floats:
     """A person's box (4,) float32 from joints (K, 2), NaN for unknown: joints end inside the body's outline."""
     tight = box_of_points(xy)
     size = box_size(tight) * around

@@ -1,11 +1,13 @@
 """Data sets mixed into training examples for one model."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from chronopose.clips.augment import AugmentConfig, Example, example
 from chronopose.clips.contract import ClipSpec
+from chronopose.core.errors import InputError
 from chronopose.core.skeleton import Skeleton
 from chronopose.data.dataset import PoseDataset
 
@@ -17,6 +19,12 @@ class Share:
     dataset: PoseDataset
     weight: float = 1.0
 
+    def __post_init__(self) -> None:
+        if not 0 < self.weight < math.inf:
+            raise InputError(f"the weight of {self.dataset.name} must be above 0, got {self.weight}")
+        if not len(self.dataset):
+            raise InputError(f"data set {self.dataset.name} is empty")
+
 
 class TrainingClips:
     """Augmented examples of a mixture; its length is that of the largest data set, so that an epoch shows it about once.
@@ -27,6 +35,8 @@ class TrainingClips:
     def __init__(
         self, shares: tuple[Share, ...], spec: ClipSpec, skeleton: Skeleton, augment: AugmentConfig | None
     ) -> None:
+        if not shares:
+            raise InputError("a mixture needs at least one data set")
         self.shares, self.spec, self.skeleton, self.augment = shares, spec, skeleton, augment
         weights = np.array([share.weight for share in shares], dtype=np.float64)
         self.chance = weights / weights.sum()

@@ -18,7 +18,9 @@ from chronopose.video.reader import open_video
 DEFAULT_MODEL = "dsta-small"
 
 
-def load(name_or_path: str | Path = DEFAULT_MODEL, *, device: str = "auto", window: tuple[int, ...] | None = None) -> "Estimator":
+def load(
+    name_or_path: str | Path = DEFAULT_MODEL, *, device: str = "auto", window: tuple[int, ...] | None = None
+) -> "Estimator":
     """A pose estimator, ready to use.
 
     Args:

@@ -154,7 +154,10 @@ def annotate(source: str, sequence: PoseSequence, target: Path, progress: Progre
     """
     trails: dict[int, deque[Any]] = {}
     count = 0
-    with open_video(source) as video, VideoWriter(target, video.info.width, video.info.height, video.info.fps) as writer:
+    with (
+        open_video(source) as video,
+        VideoWriter(target, video.info.width, video.info.height, video.info.fps) as writer,
+    ):
         for frame, answer in zip(video, sequence, strict=False):
             for pose in answer.poses:
                 if pose.track_id is not None:

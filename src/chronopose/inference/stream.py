@@ -196,7 +196,8 @@ class PoseStream:
             if self.config.max_persons is not None:
                 boxes = sorted(boxes, key=lambda one: -one[2])[: self.config.max_persons]
             self._persons[frame.index] = tuple(
-                Person(track, box, score, self._anchor(track, box, frame.index)) for track, box, score in sorted(boxes, key=lambda one: one[0])
+                Person(track, box, score, self._anchor(track, box, frame.index))
+                for track, box, score in sorted(boxes, key=lambda one: one[0])
             )
             self._frames.append(frame)
             self._tracked = frame.index
@@ -214,7 +215,9 @@ class PoseStream:
     def _boxes(self, frame: int, found: Detections | None) -> list[tuple[int, Floats, float]]:
         """Id, box and score of each person: from the tracker, or from the user where the boxes came with ids."""
         if found is not None and found.ids is not None:
-            return [(int(i), box, float(score)) for i, box, score in zip(found.ids, found.boxes, found.scores, strict=True)]
+            return [
+                (int(i), box, float(score)) for i, box, score in zip(found.ids, found.boxes, found.scores, strict=True)
+            ]
         return [(person.id, person.box, person.score) for person in self._tracker.update(frame, found)]
 
     def _anchor(self, track: int, box: Floats, frame: int) -> Anchor:
@@ -288,7 +291,7 @@ class PoseStream:
 
 
 def _drift(box: Floats, anchor: Floats) -> float:
-    """How far a box has strayed: of the centre's shift over the anchor's longer side and the sides' relative change, the larger."""
+    """How far a box has strayed: its centre's shift over the anchor's longer side, or its sides' change, the larger."""
     size = np.maximum(anchor[2:] - anchor[:2], 1e-3)
     shift = np.abs((box[:2] + box[2:]) - (anchor[:2] + anchor[2:])).max() / 2 / size.max()
     stretch = np.abs(np.log(np.maximum(box[2:] - box[:2], 1e-3) / size)).max()

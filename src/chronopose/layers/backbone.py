@@ -1,9 +1,10 @@
 """Any timm backbone behind one shape: pixels of single frames in, one feature map out."""
 
+import difflib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import timm
 import torch
@@ -52,19 +53,36 @@ class Backbone(nn.Module):
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1) * 255, persistent=False)
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1) * 255, persistent=False)
         self.size = (height, width)
+        self.frozen = False
         self.neck: TopDown | None = None
         if config.stride is None:
             self.trunk = _trunk(config.name, height, width)
         else:
-            self.trunk = _create(config.name, features_only=True)
+            options = {"img_size": (height, width)} if config.name.startswith(("vit_", "deit")) else {}
+            self.trunk = _create(config.name, features_only=True, **options)
             strides, channels = self.trunk.feature_info.reduction(), self.trunk.feature_info.channels()
             if config.stride not in strides:
                 raise InputError(f"backbone {config.name} has maps of stride {strides}, none of {config.stride}")
             self.first = strides.index(config.stride)
             self.neck = TopDown(channels[self.first :], config.neck_width)
-        _remove_unused(self.trunk, lambda: self._look())
-        shape = self._look()
+        try:
+            _remove_unused(self.trunk, lambda: self._look())
+            shape = self._look()
+        except (AssertionError, AttributeError, RuntimeError) as error:
+            # Networks of one picture size, or with a map of another kind; timm answers each in its own way.
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise InputError(f"backbone {config.name} cannot look at crops of {height} x {width} pixels: {reason}") from None
         self.channels, self.grid = shape[1], (shape[2], shape[3])
+
+    def freeze(self) -> None:
+        """Keeps weights and running statistics as they are, through training too."""
+        self.frozen = True
+        self.requires_grad_(False)
+        self.eval()
+
+    def train(self, mode: bool = True) -> Self:
+        """As in `nn.Module`; a frozen backbone stays in eval mode."""
+        return super().train(mode and not self.frozen)
 
     def _look(self) -> torch.Size:
         """The feature map's shape for one frame of the configured size, on the meta device: nothing is computed."""
@@ -78,7 +96,9 @@ class Backbone(nn.Module):
 
     def forward(self, pixels: Tensor) -> Float[Tensor, "N C h w"]:
         if tuple(pixels.shape[-2:]) != self.size:
-            raise ValueError(f"this model wants crops of {self.size[0]} x {self.size[1]} pixels, got {tuple(pixels.shape)}")
+            raise ValueError(
+                f"this model wants crops of {self.size[0]} x {self.size[1]} pixels, got {tuple(pixels.shape)}"
+            )
         normal = (pixels.to(self.std.dtype) - self.mean) / self.std
         if self.neck is not None:
             return cast(Tensor, self.neck(self.trunk(normal)[self.first :]))
@@ -124,12 +144,15 @@ def _conv(inside: int, outside: int, kernel: int, groups: int = 1) -> nn.Sequent
 
 
 def _create(name: str, **options: Any) -> Any:
+    # Asked first, because timm would go to the network for names such as "hf-hub:...".
+    if ":" in name or not timm.is_model(name):
+        close = difflib.get_close_matches(name, timm.list_models(), n=5)
+        hint = f"did you mean {', '.join(close)}?" if close else "timm.list_models() names them all"
+        raise InputError(f"backbone.name: timm has no model {name!r}; {hint}")
     try:
         return timm.create_model(name, pretrained=False, **options)
-    except RuntimeError as error:
-        close = timm.list_models(f"*{name.split('_')[0]}*")[:5]
-        hint = f"; did you mean {', '.join(close)}?" if close else "; timm.list_models() names them all"
-        raise InputError(f"backbone.name: timm has no model {name!r} ({error}){hint}") from None
+    except (AssertionError, RuntimeError, TypeError) as error:
+        raise InputError(f"backbone {name} cannot be built: {error}") from None
 
 
 def _trunk(name: str, height: int, width: int) -> Any:
@@ -158,6 +181,7 @@ def _remove_unused(trunk: nn.Module, look: Callable[[], object]) -> None:
     for hook in hooks:
         hook.remove()
     touched = {id(m) for m in trunk.modules() if any(id(child) in used for child in m.modules())}
+    removed: list[tuple[nn.Module, str, nn.Module]] = []
     for module in trunk.modules():
         for name, child in module.named_children():
             has_parameters = next(child.parameters(), None) is not None
@@ -165,3 +189,9 @@ def _remove_unused(trunk: nn.Module, look: Callable[[], object]) -> None:
                 # A module whose parameters are read without a call (position tables, say) has no leaf under it.
                 if any(id(m) in {id(leaf) for leaf in leaves} for m in child.modules()):
                     setattr(module, name, nn.Identity())
+                    removed.append((module, name, child))
+    try:
+        look()
+    except AttributeError:  # some are asked for their parameters by another method than a call
+        for module, name, child in removed:
+            setattr(module, name, child)

@@ -18,9 +18,12 @@ class Attention(nn.Module):
         self.out = nn.Linear(width, width)
 
     def forward(self, tokens: Float[Tensor, "B N D"], mask: Tensor | None = None) -> Float[Tensor, "B N D"]:
-        query, key, value = self.qkv(tokens).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # (3, B, h, N, d)
+        query, key, value = (
+            self.qkv(tokens).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        )  # (3, B, h, N, d)
         mixed = scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        return self.out(mixed.transpose(1, 2).flatten(2))
+        joined: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
+        return joined
 
 
 class Block(nn.Module):

@@ -13,4 +13,10 @@ class LossSum(nn.Module):
         self.losses = nn.ModuleList(losses)
 
     def forward(self, output: PoseOutput, batch: ClipBatch) -> dict[str, Tensor]:
-        return {name: part for loss in self.losses for name, part in loss(output, batch).items()}
+        parts: dict[str, Tensor] = {}
+        for loss in self.losses:
+            for name, part in loss(output, batch).items():
+                if name in parts:
+                    raise ValueError(f"two losses give a part called {name!r}; every part needs a name of its own")
+                parts[name] = part
+        return parts

@@ -25,7 +25,8 @@ class HeatmapCrossEntropy(nn.Module):
     def forward(self, output: PoseOutput, batch: ClipBatch) -> dict[str, Tensor]:
         if output.heatmaps is None:
             raise ValueError("the heatmap loss needs a model that draws heatmaps")
-        target = gaussian_maps(batch.xy_crop, batch.pixels.shape[-2:], output.heatmaps.shape[-2:], self.deviation)
+        (height, width), (rows, columns) = batch.pixels.shape[-2:], output.heatmaps.shape[-2:]
+        target = gaussian_maps(batch.xy_crop, (height, width), (rows, columns), self.deviation)
         target = target / target.sum(dim=(-2, -1), keepdim=True).clamp_min(1e-6)
         per_joint = -(target * output.heatmaps.float()).sum(dim=(-2, -1))  # (B, F, K)
         known = torch.where(batch.weight > 0, per_joint, 0.0)

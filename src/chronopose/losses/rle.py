@@ -30,9 +30,7 @@ class RLELoss(nn.Module):
         limb_weights: weigh elbows and knees 1.2, wrists and ankles 1.5, as the authors' code does.
     """
 
-    def __init__(
-        self, skeleton: Skeleton, q_form: Literal["rle", "mmpose"] = "rle", limb_weights: bool = True
-    ) -> None:
+    def __init__(self, skeleton: Skeleton, q_form: Literal["rle", "mmpose"] = "rle", limb_weights: bool = True) -> None:
         super().__init__()
         self.flow = RealNVP()
         self.q_form = q_form
@@ -48,7 +46,7 @@ class RLELoss(nn.Module):
         weight = batch.weight * cast(Tensor, self.joint_weights)  # (B, F, K)
         known = (batch.weight > 0)[..., None]
         error = torch.where(known, output.xy_crop.float() - batch.xy_crop, 0.0) / size
-        sigma = output.sigma.float() / size
+        sigma = torch.where(known, output.sigma.float(), 1.0) / size
 
         residual = error / sigma  # (B, F, K, 2)
         density = self.flow(residual.flatten(0, -2)).unflatten(0, residual.shape[:-1])  # (B, F, K)
@@ -83,7 +81,14 @@ class RealNVP(nn.Module):
 
 
 def _perceptron(hidden: int, last: nn.Module) -> nn.Sequential:
-    layers = [nn.Linear(2, hidden), nn.LeakyReLU(), nn.Linear(hidden, hidden), nn.LeakyReLU(), nn.Linear(hidden, 2), last]
+    layers = [
+        nn.Linear(2, hidden),
+        nn.LeakyReLU(),
+        nn.Linear(hidden, hidden),
+        nn.LeakyReLU(),
+        nn.Linear(hidden, 2),
+        last,
+    ]
     for layer in layers:
         if isinstance(layer, nn.Linear):
             nn.init.xavier_uniform_(layer.weight, gain=0.01)

@@ -3,12 +3,12 @@
 import dataclasses
 import json
 import math
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import timm
 import torch
@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from chronopose.core.errors import InputError
+from chronopose.core.files import replacing
 from chronopose.models import MODELS
 
 LARGEST_HEADER = 1 << 20
@@ -62,12 +63,8 @@ def save(model: nn.Module, path: Path, card: Card, dtype: torch.dtype = torch.fl
         for name, tensor in model.state_dict().items()
     }
     header = {"model": kind, "config": dataclasses.asdict(config), "card": dataclasses.asdict(card)}
-    waiting = path.with_name(path.name + ".writing")
-    try:
+    with replacing(path) as waiting:
         save_file(tensors, waiting, metadata={"chronopose": json.dumps(header, sort_keys=True)})
-        os.replace(waiting, path)
-    finally:
-        waiting.unlink(missing_ok=True)
 
 
 def load(name_or_path: str | Path, window: tuple[int, ...] | None = None) -> Checkpoint:
@@ -99,7 +96,7 @@ def describe(name_or_path: str | Path) -> tuple[str, Any, Card]:
 
 def _parse(header: Mapping[str, Any], path: Path) -> tuple[str, Any, Card]:
     kind = header.get("model")
-    if kind not in MODELS:
+    if not isinstance(kind, str) or kind not in MODELS:
         raise InputError(f"{path}: model {kind!r} is not one of {', '.join(MODELS)}")
     try:
         config = from_dict(MODELS[kind][0], header.get("config"), "config")
@@ -125,7 +122,9 @@ def locate(name_or_path: str | Path) -> Path:
     if path.is_file():
         return path
     names = ", ".join(shipped) or "none"
-    raise InputError(f"{name_or_path}: no such model; wanted a bundled name ({names}), a .safetensors file or a run folder")
+    raise InputError(
+        f"{name_or_path}: no such model; wanted a bundled name ({names}), a .safetensors file or a run folder"
+    )
 
 
 def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -134,10 +133,13 @@ def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Any], dict[str, T
             text = (file.metadata() or {}).get("chronopose", "")
             if not 0 < len(text) <= LARGEST_HEADER:
                 raise InputError(f"{path}: not a chronopose checkpoint (no config of at most 1 MB in its metadata)")
-            header = json.loads(text)
             values = {name: file.get_tensor(name) for name in file.keys()} if tensors else {}  # noqa: SIM118
-    except (SafetensorError, json.JSONDecodeError, OSError) as error:
+    except (SafetensorError, OSError) as error:
         raise InputError(f"{path}: not a readable safetensors checkpoint ({error})") from None
+    try:
+        header = json.loads(text)
+    except (ValueError, RecursionError) as error:  # RecursionError: brackets without end
+        raise InputError(f"{path}: the checkpoint's metadata is no JSON ({error})") from None
     if not isinstance(header, dict):
         raise InputError(f"{path}: the checkpoint's metadata must be a JSON object, got {type(header).__name__}")
     return header, values
@@ -185,9 +187,9 @@ def transfer(model: nn.Module, source: str | Path) -> None:
     path = locate(source)
     header, tensors = _read(path)
     config: Any = model.config
-    old = tuple(header.get("config", {}).get("offsets", ()))
-    if old and hasattr(config, "offsets"):
-        tensors = _stretched(tensors, old, config.offsets)
+    _, old, _ = _parse(header, path)
+    if hasattr(old, "offsets") and hasattr(config, "offsets"):
+        tensors = _stretched(tensors, old.offsets, config.offsets)
     _fill(model, tensors, str(path))
 
 
@@ -197,16 +199,24 @@ def load_timm_weights(model: nn.Module) -> None:
     Raises:
         InputError: they cannot be had: no network, or timm has none for this network.
     """
-    trunk: Any = model.backbone.trunk
-    name = model.config.backbone.name
+    pose: Any = model
+    trunk, config = pose.backbone.trunk, pose.config.backbone
+    name = config.name
+    # Built as the backbone is, for a pyramid's tensors have names of their own.
+    options: dict[str, Any] = {} if config.stride is None else {"features_only": True}
+    if name.startswith(("vit_", "deit")):
+        options["img_size"] = pose.backbone.size
     try:
-        source = timm.create_model(name, pretrained=True).state_dict()
+        source = timm.create_model(name, pretrained=True, **options).state_dict()
     except Exception as error:  # huggingface_hub and urllib have a dozen kinds, and all mean the same here
         raise InputError(
             f"backbone {name}: pretrained weights cannot be had ({type(error).__name__}: {str(error).splitlines()[0]}); "
             "connect to the network once so that timm caches them, or train without them"
         ) from None
     wanted = trunk.state_dict()
+    for key in wanted:
+        if key.endswith("pos_embed") and key in source:  # the code of the class token, which stands first, is left out
+            source[key] = source[key][:, -wanted[key].shape[1] :]
     fitting = {key: value for key, value in source.items() if key in wanted and value.shape == wanted[key].shape}
     if len(fitting) < 0.9 * len(wanted):
         raise InputError(f"backbone {name}: only {len(fitting)} of {len(wanted)} tensors fit timm's pretrained weights")
@@ -234,8 +244,12 @@ def _value(hint: Any, value: Any, field: str) -> Any:
         inner = arguments[0] if len(arguments) == 2 and arguments[1] is Ellipsis else Any
         return tuple(_value(inner, item, field) for item in value)
     allowed = tuple(_plain(hint))
-    if allowed and not any(value == option if not isinstance(option, type) else _is(value, option) for option in allowed):
-        raise InputError(f"{field} must be {' or '.join(getattr(o, '__name__', repr(o)) for o in allowed)}, got {value!r}")
+    if allowed and not any(
+        value == option if not isinstance(option, type) else _is(value, option) for option in allowed
+    ):
+        raise InputError(
+            f"{field} must be {' or '.join(getattr(o, '__name__', repr(o)) for o in allowed)}, got {value!r}"
+        )
     return value
 
 
@@ -243,16 +257,16 @@ def _plain(hint: Any) -> Iterator[Any]:
     """The types and literal values that a hint admits; nothing where the hint is not plain."""
     if hint in (int, float, str, bool, type(None)):
         yield hint
-    elif get_origin(hint) is not None and type(hint).__name__ in ("UnionType", "_UnionGenericAlias"):
+    elif get_origin(hint) is not None and get_origin(hint) in (Union, UnionType):
         for option in get_args(hint):
             yield from _plain(option)
-    elif get_origin(hint) is not None and str(get_origin(hint)) == "typing.Literal":
+    elif get_origin(hint) is not None and get_origin(hint) is Literal:
         yield from get_args(hint)
 
 
 def _is(value: Any, kind: type) -> bool:
     if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
     if kind is int:
         return isinstance(value, int) and not isinstance(value, bool)
     return isinstance(value, kind)

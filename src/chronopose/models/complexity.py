@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from chronopose.clips.contract import PoseModel
+
 
 class Complexity(NamedTuple):
     """`parameters` of inference (a loss's own excluded); multiply-accumulates of one frame's encoding and of one
@@ -17,15 +19,23 @@ class Complexity(NamedTuple):
 
 
 def complexity(model: nn.Module) -> Complexity:
-    """Counts a pose model, best built on the meta device, where ViT-H takes no memory."""
-    spec = model.spec
+    """Counts a model, best built on the meta device, where ViT-H takes no memory.
+
+    A person detector counts as an encoder of one square frame, with nothing to fuse.
+    """
     device = next(model.parameters()).device
-    pixels = torch.zeros(1, 3, spec.height, spec.width, device=device)
     was_training = model.training
     model.eval()
     with torch.no_grad():
-        features, encode = _macs(model.encode, pixels)
-        _, fuse = _macs(model.fuse, torch.stack([features] * len(spec.offsets), dim=1))
+        if isinstance(model, PoseModel):
+            spec = model.spec
+            features, encode = _macs(model.encode, torch.zeros(1, 3, spec.height, spec.width, device=device))
+            _, fuse = _macs(model.fuse, torch.stack([features] * len(spec.offsets), dim=1))
+        else:
+            config: Any = model.config
+            side = config.long_side
+            _, encode = _macs(model, torch.zeros(1, 3, side, side, device=device))
+            fuse = 0
     model.train(was_training)
     return Complexity(sum(parameter.numel() for parameter in model.parameters()), encode, fuse)
 

@@ -260,7 +260,8 @@ class SpatialBranch(nn.Module):
         mask = None
         if not self.even:
             mask = cast(Tensor, self.present).repeat(batch, 1)[:, None, None]  # (B G, 1, 1, S)
-        mixed = self.transformer(parts.flatten(0, 1), mask).unflatten(0, (batch, groups)).flatten(1, 2)
+        mixed = cast(Tensor, self.transformer(parts.flatten(0, 1), mask))  # (B G, S, D)
+        mixed = mixed.unflatten(0, (batch, groups)).flatten(1, 2)
         return mixed if self.even else mixed.index_select(1, cast(Tensor, self.taken))
 
 
@@ -274,9 +275,9 @@ class Coupled(nn.Module):
         self.transformer = _transformer(config)
 
     def forward(self, tokens: Float[Tensor, "B T N D"]) -> Float[Tensor, "B K D"]:
-        frames = tokens.shape[1:3]
-        mixed = self.transformer((tokens + self.position).flatten(1, 2))
-        return cast(Tensor, mixed.unflatten(1, frames)[:, self.key, : self.joints])
+        frames, count = tokens.shape[1:3]
+        mixed = cast(Tensor, self.transformer((tokens + self.position).flatten(1, 2)))  # (B, T N, D)
+        return mixed.unflatten(1, (frames, count))[:, self.key, : self.joints]
 
 
 def body_parts(skeleton: Skeleton) -> tuple[tuple[str, ...], ...]:

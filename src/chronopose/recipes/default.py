@@ -15,7 +15,7 @@ from chronopose.layers.backbone import BackboneConfig
 from chronopose.losses.combine import LossSum
 from chronopose.losses.heatmap import HeatmapCrossEntropy
 from chronopose.losses.rle import RLELoss
-from chronopose.models.checkpoint import transfer
+from chronopose.models.checkpoint import Card, transfer
 from chronopose.models.dsta import DSTA, DSTAConfig
 from chronopose.training.config import OptimConfig, TrainConfig
 
@@ -47,12 +47,14 @@ class Config:
         stage: "frames" shows the key frame alone; "clips" starts from a run of it and shows the window.
         init: the run or weights that stage "clips" starts from.
         window: frames shown in stage "clips".
+        freeze: leave the backbone as `init` has it and train what comes after, at a third of the cost.
         heatmap_weight: of the cross-entropy on the maps, beside the residual log-likelihood.
     """
 
     stage: Literal["frames", "clips"] = "frames"
     init: Path | None = None
     window: tuple[int, ...] = (-2, -1, 0, 1, 2)
+    freeze: bool = False
     heatmap_weight: float = 1.0
     model: DSTAConfig = field(
         default_factory=lambda: DSTAConfig(
@@ -90,6 +92,8 @@ def build(config: Config) -> tuple[DSTA, nn.Module, TrainingClips]:
         transfer(model, config.init)
     elif config.stage == "clips":
         raise InputError("stage clips starts from a run of stage frames: give its folder as --init")
+    if config.freeze:
+        model.backbone.freeze()
     shares = []
     if config.data.lspet is not None and config.data.drawn < 1:
         shares.append(Share(dataset=LSPExtended(config.data.lspet, "train"), weight=1 - config.data.drawn))
@@ -98,3 +102,13 @@ def build(config: Config) -> tuple[DSTA, nn.Module, TrainingClips]:
         shares.append(Share(dataset=drawn, weight=config.data.drawn or 1.0))
     loss = LossSum(RLELoss(model.skeleton), HeatmapCrossEntropy(config.heatmap_weight))
     return model, loss, TrainingClips(tuple(shares), model.spec, model.skeleton, config.augment)
+
+
+def card(config: Config) -> Card:
+    """What the weights will say of themselves."""
+    return Card(
+        data="people drawn by chronopose.data.synthetic"
+        + (", LSP-extended photographs (image number not divisible by 10)" if config.data.lspet else ""),
+        data_licence="drawn people: none needed"
+        + ("; LSP-extended: research use, Flickr photographs without a stated licence" if config.data.lspet else ""),
+    )

@@ -15,9 +15,7 @@ PRESETS: dict[str, DSTAConfig] = {
     # Table 3 and 6 of the paper: one frame on each side of the key frame.
     "dsta-r50": DSTAConfig(backbone=BackboneConfig(name="resnet50")),
     "dsta-r152": DSTAConfig(backbone=BackboneConfig(name="resnet152")),
-    "dsta-hrnet-w48": DSTAConfig(
-        backbone=BackboneConfig(name="hrnet_w48"), height=384, width=288, jfd="heatmap_fc"
-    ),
+    "dsta-hrnet-w48": DSTAConfig(backbone=BackboneConfig(name="hrnet_w48"), height=384, width=288, jfd="heatmap_fc"),
     "dsta-vit-h": DSTAConfig(backbone=BackboneConfig(name="vit_huge_patch16")),
     "dsta-mobilenetv2": DSTAConfig(backbone=BackboneConfig(name="mobilenetv2_100")),
     # The authors' released network: 17 tokens of which 15 are answered, a learned sum of the branches.

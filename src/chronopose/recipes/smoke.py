@@ -39,7 +39,9 @@ class Config:
         )
     )
     people: SyntheticConfig = field(
-        default_factory=lambda: SyntheticConfig(clips=512, frames=3, width=128, height=128, people=(1, 1), occluders=(0, 1))
+        default_factory=lambda: SyntheticConfig(
+            clips=512, frames=3, width=128, height=128, people=(1, 1), occluders=(0, 1)
+        )
     )
     augment: AugmentConfig = field(default_factory=lambda: AugmentConfig(colour=0.2, noise=0.0, rotate_deg=15.0))
     optim: OptimConfig = field(

@@ -61,18 +61,6 @@ class PersonDetector:
         self.device = torch.device(device)
         self.model = model.to(self.device).eval()
 
-    @classmethod
-    def bundled(cls, device: str = "cpu") -> "PersonDetector":
-        """The detector with the weights that ship with the package.
-
-        Raises:
-            InputError: if the weights are missing or damaged.
-        """
-        # Only here does a tracker's room need a model's; whoever brings a model of his own never loads it.
-        from chronopose.models import checkpoint
-
-        return cls(checkpoint.load("person-small").model, device)
-
     def __call__(self, frames: Sequence[Pixels]) -> list[Detections]:
         """The persons of each frame (H, W, 3) RGB uint8, best first; boxes in image pixels, inside the image."""
         found: list[Detections | None] = [None] * len(frames)
