@@ -129,7 +129,7 @@ def score(answers: Answers, counted: NDArray[np.bool_] | None = None) -> Score:
 
 
 def mean_pose(learned: PoseDataset, judged: PoseDataset, limit: int | None = None) -> Answers:
-    """The baseline that looks at no pixel: every person has the mean pose of `learned`, in units of the person's box."""
+    """The baseline that looks at no pixel: every person has the mean pose of `learned`, in units of their box."""
     poses = np.stack([_in_box(clip) for clip in _all(learned, limit)])
     mean = np.nanmean(poses, axis=0)
     clips = list(_all(judged, limit))
@@ -182,27 +182,33 @@ class VideoScore:
 def compare(poses: PoseSequence, truth: PoseSequence) -> VideoScore:
     """Scores a video: persons are matched frame by frame by the overlap of their boxes, joints by name.
 
+    Joints that the poses' skeleton does not have are not counted, and switches only for true persons with an id.
+
     Raises:
-        InputError: the two do not have the same frames.
+        InputError: the two do not have the same frames, or no joint in common.
     """
     if [frame.frame for frame in poses] != [frame.frame for frame in truth]:
         raise InputError(f"{len(poses)} frames of poses against {len(truth)} of truth; wanted the same frames")
     skeleton = truth.skeleton
+    shared: NDArray[np.bool_] = np.asarray(skeleton.index_in(poses.skeleton)) >= 0
+    if not shared.any():
+        raise InputError(f"the poses ({poses.skeleton.name}) and the truth ({skeleton.name}) share no joint")
     pairs: list[tuple[Pose, Pose]] = []
     persons = extra = switches = 0
-    last: dict[int | None, int | None] = {}
+    last: dict[int, int | None] = {}
     for answered, true in zip(poses, truth):
         matches = _matches(answered.poses, true.poses)
         persons, extra = persons + len(true.poses), extra + len(answered.poses) - len(matches)
         for mine, theirs in matches:
-            switches += theirs.track_id in last and last[theirs.track_id] != mine.track_id
-            last[theirs.track_id] = mine.track_id
             pairs.append((mine, theirs))
+            if theirs.track_id is not None:
+                switches += theirs.track_id in last and last[theirs.track_id] != mine.track_id
+                last[theirs.track_id] = mine.track_id
     shape = (len(pairs), len(skeleton), 2)
     found = np.array([skeleton.gather(mine.xy, mine.skeleton) for mine, _ in pairs]).reshape(shape)
     wanted = np.array([theirs.xy for _, theirs in pairs]).reshape(shape)
     size = person_box_size(np.array([theirs.box for _, theirs in pairs]).reshape(-1, 4))
-    labelled = ~np.isnan(wanted[..., 0])
+    labelled = ~np.isnan(wanted[..., 0]) & shared
     return VideoScore(
         persons=persons,
         found=len(pairs),
@@ -216,5 +222,7 @@ def _matches(mine: Sequence[Pose], theirs: Sequence[Pose], least: float = 0.5) -
     if not mine or not theirs:
         return []
     overlap = iou_matrix(np.stack([p.box for p in mine]), np.stack([p.box for p in theirs]))
+    # Pairs that do not count must not draw persons away from those that do.
+    overlap[overlap < least] = 0
     rows, columns = linear_sum_assignment(-overlap)
-    return [(mine[i], theirs[j]) for i, j in zip(rows, columns) if overlap[i, j] >= least]
+    return [(mine[int(i)], theirs[int(j)]) for i, j in zip(rows, columns) if overlap[i, j] > 0]

@@ -1,12 +1,12 @@
 """The command `chronopose`: its verbs, and what happens to errors."""
 
-import os
 import sys
 from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
 
 from chronopose import __version__
+from chronopose.cli.machine import prepare
 from chronopose.core.errors import InputError
 
 _VERBS = {
@@ -16,9 +16,14 @@ _VERBS = {
     "convert": ("convert:convert", "Turn a file of poses into another format."),
     "relabel": ("convert:relabel", "Give saved poses new track ids, without running a model."),
     "eval": ("evaluate:evaluate", "Score a model on labelled data."),
-    "train": ("train:train", "Train a model by a recipe."),
+    "train": ("train:app", "Train a model by a recipe."),
     "models": ("models:app", "List models, and show what one costs and was trained on."),
     "doctor": ("doctor:doctor", "Show versions and devices, and what is missing."),
+}
+
+_GOES_ON = {
+    "predict": "; the same command goes on from here",
+    "train": "; the same command with --resume goes on from the last checkpoint",
 }
 
 
@@ -34,8 +39,7 @@ def build_app() -> App:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line and exits: 0 where all went well, 1 after an error, 130 after Ctrl-C."""
-    # Spinning OpenMP threads cost a factor of ten on a busy machine; read when torch is first imported.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    prepare()
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
@@ -50,7 +54,7 @@ def run(arguments: Sequence[str]) -> int:
     except OSError as error:
         return _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except KeyboardInterrupt:
-        _fail("stopped; the same command goes on from here")
+        _fail(f"stopped{_GOES_ON.get(next(iter(arguments), ''), '')}")
         return 130
 
 

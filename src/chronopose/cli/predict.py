@@ -1,5 +1,6 @@
 """`chronopose predict` and `chronopose draw`: poses of videos, and videos with poses drawn on them."""
 
+import hashlib
 import json as json_format
 import logging
 import re
@@ -87,7 +88,7 @@ def predict(
     from chronopose.formats import FORMATS
     from chronopose.inference.stream import StreamConfig
 
-    kinds = [kind.strip() for kind in to.split(",") if kind.strip()]
+    kinds = list(dict.fromkeys(kind.strip() for kind in to.split(",") if kind.strip()))
     for kind in kinds:
         if kind not in FORMATS:
             raise InputError(f"--to: no format {kind!r}; there are {', '.join(FORMATS)}")
@@ -95,6 +96,7 @@ def predict(
     for stem in stems:
         if stems.count(stem) > 1:
             raise InputError(f"two of the videos would be written to {out / stem}.poses.parquet; give each its own -o")
+    kinds = [kind for kind in kinds if kind != "parquet"]  # it is written anyway, and knows how it was made
     config = StreamConfig(crop=crop, drift=drift, detect_every=detect_every, max_persons=max_persons)
     job = _Job(model, frames, device, detector, boxes, full_frame, config)
     failed = 0
@@ -110,7 +112,7 @@ def predict(
 
 
 class _Job:
-    """What all videos of one command share, built when the first of them has been opened."""
+    """What all videos of one command share: the model, the detector, the settings."""
 
     def __init__(
         self,
@@ -137,7 +139,9 @@ class _Job:
         if boxes is not None and full_frame:
             raise InputError("--boxes and --full-frame both say where the persons are; give one of them")
         if boxes is not None:
-            return f"boxes of {boxes}", BoxFile(read_boxes(boxes))
+            # Named by content, so that results of an edited file are not taken for those of the old one.
+            name = f"boxes of {boxes}, sha256 {hashlib.sha256(boxes.read_bytes()).hexdigest()[:16]}"
+            return name, BoxFile(read_boxes(boxes))
         finder: Detector = FullFrame() if full_frame else choose_detector(name, str(self.estimator.predictor.device))
         return finder.name, finder
 
@@ -145,17 +149,18 @@ class _Job:
 def _one(job: _Job, source: str, results: Path, kinds: list[str], video: bool, overwrite: bool, as_json: bool) -> int:
     """One video to its files; 1 where it broke off in the middle."""
     from chronopose import formats
-    from chronopose.inference.pipeline import annotate, describe_run, predict_video
+    from chronopose.inference.pipeline import annotate, describe_run, predict_video, without_password
     from chronopose.inference.stream import PoseStream
     from chronopose.models.checkpoint import locate
 
+    shown = without_password(source)
     live = bool(re.fullmatch(r"\d{1,3}|[a-zA-Z][\w+.-]*://.*", source))
     if live and video:
-        raise InputError(f"{source}: a live source is not annotated, since it cannot be read twice; add --no-video")
+        raise InputError(f"{shown}: a live source is not annotated, since it cannot be read twice; add --no-video")
     began = time.monotonic()
     stream = PoseStream(job.estimator.predictor, job.detector, job.config)
     run = describe_run(source, locate(job.model), job.detector_name, job.config)
-    with bar(f"poses   {Path(source).name}") as line:
+    with bar(f"poses   {Path(shown).name}") as line:
         outcome = predict_video(
             source,
             results,
@@ -177,7 +182,7 @@ def _one(job: _Job, source: str, results: Path, kinds: list[str], video: bool, o
         with bar(f"drawing {Path(source).name}", len(sequence)) as line:
             annotate(source, sequence, target, line.advance)
         written.append(target)
-    _report(source, outcome, len(sequence.tracks), sum(len(f.poses) for f in sequence), seconds, written, as_json)
+    _report(shown, outcome, len(sequence.tracks), sum(len(f.poses) for f in sequence), seconds, written, as_json)
     if outcome.broken:
         print(f"chronopose: {outcome.broken}", file=sys.stderr)
     return 1 if outcome.broken else 0
@@ -235,4 +240,4 @@ def _stem(source: str) -> str:
     if "://" in source:
         return re.sub(r"[^\w.-]+", "-", re.sub(r"//[^/@]*@", "//", source).split("://", 1)[1]).strip("-")
     path = Path(source)
-    return path.name if path.is_dir() else path.stem
+    return path.resolve().name if path.is_dir() else path.stem

@@ -6,18 +6,24 @@ import logging
 import pkgutil
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 from cyclopts import App, Parameter
-from cyclopts.config import Dict, Yaml
+from cyclopts.config import Dict
 
 from chronopose.core.errors import InputError
 
 _NOT_RECIPES = {"presets"}
 
 
+# --help is ours: after a recipe it shows the recipe's fields.
+app = App(name="train", help_flags=[], version_flags=[])
+
+
+@app.default
 def train(
-    recipe: str,
+    recipe: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    /,
     *flags: Annotated[str, Parameter(allow_leading_hyphen=True, show=False)],
 ) -> int:
     """Train a model by a recipe. `chronopose train RECIPE --help` shows every field.
@@ -33,16 +39,21 @@ def train(
     flags
         Fields of the recipe, and --out, --config, --resume, --init-timm, --print-config.
     """
+    if recipe in ("--help", "-h"):
+        app.help_print([])
+        return 0
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     module = _recipe(recipe)
     recipe_config = module.config()
     file, rest = _config_file(list(flags))
-    layers: list[Any] = [Yaml(file, must_exist=True)] if file else []
-    app = App(name=f"chronopose train {recipe}", help=module.__doc__, version_flags=[], result_action="return_value")
-    app.config = [*layers, Dict(_plain(recipe_config))]
+    about = f"{module.__doc__}\n\n--config FILE takes fields from a YAML file, under those given as flags."
+    verb = App(name=f"chronopose train {recipe}", help=about, version_flags=[], result_action="return_value")
+    verb.config = [Dict(_read_yaml(file, recipe_config), source=str(file))] if file else []
+    verb.default_parameter = Parameter(consume_multiple=True)  # --window -1 0 1
+    form = _form(recipe_config)
 
     def run(
-        config: Annotated[Any, Parameter(name="*")] = recipe_config,
+        config: Any,
         *,
         out: Path = Path("runs") / recipe,
         resume: Annotated[bool, Parameter(negative=())] = False,
@@ -62,12 +73,13 @@ def train(
         print_config
             Print the configuration as YAML and stop.
         """
-        return _run(module, config, out, resume, pretrained, print_config)
+        return _run(module, _filled(config, recipe_config), out, resume, pretrained, print_config)
 
-    # The recipe's dataclass is known only now; with it as the annotation every field becomes a flag.
-    run.__annotations__["config"] = Annotated[type(recipe_config), Parameter(name="*")]
-    app.default(run)
-    return int(app(rest, exit_on_error=False, print_error=False) or 0)
+    # The recipe's fields are known only now; with them as the annotation every field becomes a flag.
+    run.__annotations__["config"] = Annotated[form, Parameter(name="*")]
+    run.__defaults__ = (form(),)
+    verb.default(run)
+    return int(verb(rest, exit_on_error=False, print_error=False) or 0)
 
 
 def _run(module: Any, config: Any, out: Path, resume: bool, pretrained: bool, print_config: bool) -> int:
@@ -114,6 +126,7 @@ def _recipe(name: str) -> Any:
 
 def _config_file(flags: list[str]) -> tuple[Path | None, list[str]]:
     """The file after --config, and the flags without it."""
+    flags = [part for flag in flags for part in (flag.split("=", 1) if flag.startswith("--config=") else [flag])]
     if "--config" not in flags:
         return None, flags
     at = flags.index("--config")
@@ -125,11 +138,52 @@ def _config_file(flags: list[str]) -> tuple[Path | None, list[str]]:
     return path, flags[:at] + flags[at + 2 :]
 
 
+def _read_yaml(path: Path, config: Any) -> dict[str, Any]:
+    """The fields in a YAML file for a configuration."""
+    import yaml
+
+    try:
+        values = yaml.safe_load(path.read_bytes())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"--config {path}: not readable as YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise InputError(f"--config {path}: must hold fields and values, got {type(values).__name__}")
+    for name, value in values.items():
+        # A lone value would be taken for the first of the fields.
+        if dataclasses.is_dataclass(getattr(config, str(name), None)) and not isinstance(value, dict):
+            raise InputError(f"--config {path}: {name} must hold fields and values, got {value!r}")
+    return values
+
+
+def _form(config: Any) -> type[Any]:
+    """A class with the fields of a configuration, and its values for defaults, nested ones too.
+
+    The command line fills in a form and not the configuration's own class, whose defaults are not the recipe's.
+    """
+    hints = get_type_hints(type(config))
+    fields: list[tuple[str, Any, Any]] = []
+    for name in (field.name for field in dataclasses.fields(config)):
+        value = getattr(config, name)
+        nested = dataclasses.is_dataclass(value)
+        kind = _form(value) if nested else hints[name]
+        default: Any = dataclasses.field(default_factory=kind) if nested else dataclasses.field(default=value)
+        fields.append((name, kind, default))
+    # Without a module of ours it would pass for one of the standard library, whose classes are no flags.
+    about = {"__doc__": type(config).__doc__, "__module__": __name__}
+    return dataclasses.make_dataclass(type(config).__name__, fields, kw_only=True, frozen=True, namespace=about)
+
+
+def _filled(form: Any, like: Any) -> Any:
+    """A filled form as the configuration that it was made from: its class, and so its checks."""
+    values = {field.name: getattr(form, field.name) for field in dataclasses.fields(like)}
+    nested = {name: getattr(like, name) for name in values if dataclasses.is_dataclass(getattr(like, name))}
+    return type(like)(**values | {name: _filled(values[name], before) for name, before in nested.items()})
+
+
 def _plain(config: Any) -> Any:
-    """A configuration as JSON values, nothing where a field is None: a layer cannot unset a field."""
+    """A configuration as JSON values."""
     if dataclasses.is_dataclass(config) and not isinstance(config, type):
-        values = {field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
-        return {name: value for name, value in values.items() if value is not None}
+        return {field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
     if isinstance(config, tuple | list):
         return [_plain(item) for item in config]
     return str(config) if isinstance(config, Path) else config

@@ -22,7 +22,7 @@ def crop_clip(frames: Sequence[Pixels], box: Floats, spec: ClipSpec) -> Clip:
 
 
 def cut(frames: Sequence[Pixels], transforms: NDArray[np.float64], height: int, width: int) -> Pixels:
-    """(T, height, width, 3) crops of T frames under transforms (T, 2, 3) from crop to image; black outside the image."""
+    """(T, height, width, 3) crops of T frames under transforms (T, 2, 3) from crop to image; black outside."""
     crops = np.empty((len(frames), height, width, 3), dtype=np.uint8)
     for frame, transform, crop in zip(frames, transforms, crops, strict=True):
         _cut_one(frame, transform, crop)
@@ -39,7 +39,7 @@ def _cut_one(frame: Pixels, transform: NDArray[np.float64], out: Pixels) -> None
     step = int(np.sqrt(abs(np.linalg.det(transform[:, :2]))))
     if step >= 2:
         corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]]) @ transform.T
-        # Twice the step on the far sides, for the last block must reach past the last pixel that a mirror or turn reads.
+        # Twice the step on the far sides: the last block must reach past the last pixel that a mirror or turn reads.
         left, top = (int(low) for low in np.maximum(np.floor(corners.min(0)) - step, 0))
         right, bottom = (int(high) for high in np.minimum(np.ceil(corners.max(0)) + 2 * step, frame.shape[1::-1]))
         if right <= left or bottom <= top:

@@ -74,10 +74,10 @@ class CrowdConfig:
     size: int = 192
     people: int = 12
     areas: int = 16
-    smallest: float = 0.13
+    smallest: float = 0.2
     largest: float = 1.3
     turn_deg: float = 12.0
-    shown: float = 0.25
+    shown: float = 0.35
     ways: tuple[float, float, float] = (0.4, 0.35, 0.25)
 
     def __post_init__(self) -> None:
@@ -178,7 +178,7 @@ class Crowd:
         """Fills a tile with a picture, just covering it or somewhat closer, the person inside where there is one."""
         x1, y1, x2, y2 = tile
         rows, columns = whole.pixels.shape[:2]
-        zoom = max((x2 - x1) / columns, (y2 - y1) / rows) * np.exp(rng.uniform(0, 0.7))
+        zoom = max((x2 - x1) / columns, (y2 - y1) / rows) * np.exp(rng.uniform(0, 0.45))
         turn = self._turn(rng) * 0.5
         zoom *= np.cos(turn) + np.sin(abs(turn)) * 0.5
         middle = np.array([x1 + x2, y1 + y2]) / 2
@@ -237,30 +237,32 @@ class Board:
         self, whole: Picture, image_to_canvas: Array, tile: tuple[float, float, float, float], soft: float | None = None
     ) -> None:
         """Draws a photograph into a tile; with `soft`, only the person's box enlarged by it, its edges fading."""
-        size = self.config.size
         x1, y1, x2, y2 = (int(value) for value in tile)
         rows, columns = whole.pixels.shape[:2]
         canvas_to_image = geometry.invert(image_to_canvas)
-        drawn = place(whole.pixels, canvas_to_image, size, size)
-        outline = geometry.apply(image_to_canvas, [[-0.5, -0.5], [columns, -0.5], [columns, rows], [-0.5, rows]])
+        tile_to_image = geometry.compose(canvas_to_image, np.array([[1.0, 0, x1], [0, 1, y1]]))
+        drawn = place(whole.pixels, tile_to_image, y2 - y1, x2 - x1)
+        cover = _covers(tile_to_image, y2 - y1, x2 - x1, rows, columns)
         box = None
         if len(whole.xy_image):
             zoom = float(np.sqrt(abs(np.linalg.det(image_to_canvas[:, :2]))))
             box = body_box(geometry.apply(image_to_canvas, whole.xy_image), whole.reach_px * zoom)
             # No body goes past the edge of its photograph.
-            frame = geometry.box_of_points(outline)
+            corners = [[-0.5, -0.5], [columns - 0.5, -0.5], [columns - 0.5, rows - 0.5], [-0.5, rows - 0.5]]
+            frame = geometry.box_of_points(geometry.apply(image_to_canvas, corners))
             box = np.concatenate([np.maximum(box[:2], frame[:2]), np.minimum(box[2:], frame[2:])])
-        cover = place(np.full((rows, columns, 3), 255, dtype=np.uint8), canvas_to_image, size, size, (0, 0, 0))
-        alpha = (cover[..., :1] > 250).astype(np.float32)
-        alpha[:y1], alpha[y2:], alpha[:, :x1], alpha[:, x2:] = 0, 0, 0, 0
+        ground = self.pixels[y1:y2, x1:x2]
         if soft is not None and box is not None:
-            alpha = alpha * _ellipse(box, soft, size)
-        self.pixels = (drawn * alpha + self.pixels * (1 - alpha)).astype(np.uint8)
-        where = np.flatnonzero(alpha.max(axis=(1, 2)) > 0.1), np.flatnonzero(alpha.max(axis=(0, 2)) > 0.1)
-        if not len(where[0]) or not len(where[1]):
+            alpha = _rounded(box - np.array([x1, y1, x1, y1]), soft, y2 - y1, x2 - x1) * cover
+            ground[:] = (drawn * alpha[..., None] + ground * (1 - alpha[..., None])).astype(np.uint8)
+            cover = alpha > 0.3
+        else:
+            np.copyto(ground, drawn, where=cover[..., None])
+        where = np.flatnonzero(cover.any(axis=1)), np.flatnonzero(cover.any(axis=0))
+        if not len(where[0]):
             return
-        area = np.array([where[1][0], where[0][0], where[1][-1], where[0][-1]], dtype=np.float64)
-        self._hide(alpha[..., 0])
+        area = np.array([where[1][0] + x1, where[0][0] + y1, where[1][-1] + x1, where[0][-1] + y1], dtype=np.float64)
+        self._hide(cover, x1, y1)
         if whole.bar < 1:
             self.areas.append(np.append(area, whole.bar))
         if box is not None:
@@ -268,12 +270,12 @@ class Board:
             if (seen[2:] - seen[:2]).min() > 1:
                 self.persons.append((seen, float(_area(seen) / max(_area(box), 1.0))))
 
-    def _hide(self, alpha: Floats) -> None:
-        """Takes what a new drawing covers off the persons already there."""
+    def _hide(self, cover: NDArray[np.bool_], left: int, top: int) -> None:
+        """Takes what a new drawing covers, from `left` and `top` on, off the persons already there."""
         for number, (box, share) in enumerate(self.persons):
-            x1, y1, x2, y2 = np.clip(np.round(box), 0, self.config.size - 1).astype(int)
-            covered = float((alpha[y1 : y2 + 1, x1 : x2 + 1] > 0.5).mean())
-            self.persons[number] = (box, share * (1 - covered))
+            x1, y1, x2, y2 = np.round(box - np.array([left, top, left - 1, top - 1])).astype(int)
+            covered = float(cover[max(y1, 0) : max(y2, 0), max(x1, 0) : max(x2, 0)].sum())
+            self.persons[number] = (box, share * (1 - min(covered / ((x2 - x1) * (y2 - y1)), 1.0)))
 
     def rows(self) -> tuple[Floats, Floats, Floats]:
         """The persons, which rows are persons, and the doubtful areas; barely visible persons become such areas."""
@@ -357,13 +359,22 @@ def _area(box: Array) -> float:
     return float(np.maximum(box[2:] - box[:2], 0).prod())
 
 
-def _ellipse(box: Array, soft: float, size: int) -> Floats:
-    """(size, size, 1): 1 inside a rounded box `soft` times the given one, fading to 0 over a tenth of its size."""
+def _covers(tile_to_image: Array, height: int, width: int, rows: int, columns: int) -> NDArray[np.bool_]:
+    """(height, width) whether a pixel of the tile looks at the picture of `rows` x `columns` pixels."""
+    x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
+    (a, b, c), (d, e, f) = tile_to_image.astype(np.float32)
+    column, row = a * x + b * y + c, d * x + e * y + f
+    inside: NDArray[np.bool_] = (column >= 0) & (column <= columns - 1) & (row >= 0) & (row <= rows - 1)
+    return inside
+
+
+def _rounded(box: Array, soft: float, height: int, width: int) -> Floats:
+    """(height, width): 1 inside a rounded box `soft` times the given one, fading to 0 over a tenth of its size."""
     middle, half = (box[:2] + box[2:]) / 2, np.maximum((box[2:] - box[:2]) / 2 * soft, 1)
-    grid = np.arange(size, dtype=np.float32)
-    off = ((grid - middle[0]) / half[0]) ** 6, ((grid - middle[1]) / half[1]) ** 6
-    radius = (off[0][None] + off[1][:, None]) ** np.float32(1 / 6)
-    inside: Floats = np.clip((1.1 - radius) / 0.12, 0, 1).astype(np.float32)[..., None]
+    off_x = ((np.arange(width) - middle[0]) / half[0]).astype(np.float32)
+    off_y = ((np.arange(height) - middle[1]) / half[1]).astype(np.float32)
+    radius = (off_x**6 + (off_y**6)[:, None]) ** np.float32(1 / 6)
+    inside: Floats = np.clip((1.1 - radius) / 0.12, 0, 1).astype(np.float32)
     return inside
 
 

@@ -85,7 +85,7 @@ def _arrays(file: Path) -> tuple[NDArray[np.integer], Floats, tuple[str, ...]]:
             if missing:
                 raise InputError(f"{file}: no array {', '.join(missing)}; wanted image, xy")
             # LSP calls the point between the shoulders "neck"; the skeleton's name for it is head_bottom.
-            given = arrays["names"] if "names" in arrays else LSP_14.joints
+            given = arrays.get("names", LSP_14.joints)
             names = tuple("head_bottom" if name == "neck" else str(name) for name in given)
             return arrays["image"].astype(np.int64), arrays["xy"].astype(np.float32), names
     except InputError:

@@ -27,7 +27,7 @@ class Share:
 
 
 class TrainingClips:
-    """Augmented examples of a mixture; its length is that of the largest data set, so that an epoch shows it about once.
+    """Augmented examples of a mixture; as many as the largest data set has, so that an epoch shows about that many.
 
     An example is a pure function of (index, rng), which is what lets training resume exactly.
     """

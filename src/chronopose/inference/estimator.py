@@ -64,11 +64,13 @@ class Estimator:
 
         Args:
             source: a file, folder, camera number or stream URL; or frames of your own.
-            lag: frames of look-ahead at most; None for all that the model wants.
+            lag: frames of look-ahead at most; None for what `config` says, or else all that the model wants.
             detector: a name as on the command line, or a detector of your own.
             config: how persons are found and cropped; by default one frame is handled at a time.
         """
-        settings = replace(config or StreamConfig(chunk=1), lag=lag)
+        settings = config or StreamConfig(chunk=1)
+        if lag is not None:
+            settings = replace(settings, lag=lag)
         finder = choose_detector(detector, str(self.predictor.device)) if isinstance(detector, str) else detector
         stream = PoseStream(self.predictor, finder, settings)
         if not isinstance(source, str | Path):

@@ -3,8 +3,10 @@
 import dataclasses
 import hashlib
 import json
+import re
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from chronopose.draw import draw_poses
 from chronopose.formats import table
 from chronopose.formats.stream import ResultStream, finish, run_of
 from chronopose.inference.stream import PoseStream, StreamConfig
+from chronopose.video.images import images_in
 from chronopose.video.reader import VideoReader, open_video
 from chronopose.video.writer import VideoWriter
 
@@ -60,7 +63,7 @@ def predict_video(
     process loses the last chunk at most.
 
     Args:
-        source: a file, folder, camera number or stream URL. A live source begins anew each time.
+        source: a file, folder, camera number or stream URL. A live source cannot be gone on with.
         results: the Parquet file; made whole at the end.
         stream: new, with model, detector and settings.
         run: what the results depend on, plain JSON values; a call with another `run` does not touch earlier results.
@@ -76,21 +79,22 @@ def predict_video(
         return _finished(results, run)
     results.parent.mkdir(parents=True, exist_ok=True)
     output, done = None, 0
-    if partial.exists() and not overwrite:
-        output, state, done = ResultStream.resume(partial)
-        _same(output.run, run, partial)
-        if state is not None:
-            stream.restore(state)
-    with open_video(source, start=stream.first_frame) as video:
+    with ExitStack() as opened:
+        if partial.exists() and not overwrite:
+            output, state, done = ResultStream.resume(partial)
+            opened.enter_context(output)
+            _same(output.run, run, partial)
+            if state is not None:
+                stream.restore(state)
+        video = opened.enter_context(open_video(source, start=stream.first_frame))
         if video.live and done:
             raise InputError(f"{partial}: a live source cannot go on where it was cut short; use --overwrite")
         if output is None:
             schema = table.schema(stream.skeleton, video.info, {"run": json.dumps(run)})
-            output = ResultStream.create(partial, schema)
+            output = opened.enter_context(ResultStream.create(partial, schema))
         if started is not None:
             started(video.info, done)
-        with output:
-            frames = done + _fill(output, video, stream, progress)
+        frames = done + _fill(output, video, stream, progress)
     finish(partial, results)
     return Outcome(results=results, frames=frames, resumed=done, encoded=stream.encoded, broken=video.broken)
 
@@ -113,6 +117,7 @@ def _fill(output: ResultStream, video: VideoReader, stream: PoseStream, progress
     except KeyboardInterrupt:
         if not video.live:  # a recording ends when its user says so; a file goes on with the next call
             raise
+        return written  # without the frames in hand: the interrupt may have come in the midst of them
     append(stream.flush())
     return written
 
@@ -138,34 +143,51 @@ def _same(there: Mapping[str, Any], wanted: Mapping[str, Any], file: Path) -> No
 
 def describe_run(source: str, weights: Path, detector: str, config: StreamConfig) -> dict[str, Any]:
     """What results depend on: the source as it is now, the weights by content, the detector, the settings."""
-    about: dict[str, Any] = {"source": source}
+    about: dict[str, Any] = {"source": without_password(source)}
     path = Path(source)
-    if path.is_file():
-        about |= {"bytes": path.stat().st_size, "modified_ns": path.stat().st_mtime_ns}
+    if path.is_file() or path.is_dir():
+        files = [file.stat() for file in (images_in(path) if path.is_dir() else [path])]
+        about |= {
+            "files": len(files),
+            "bytes": sum(file.st_size for file in files),
+            "modified_ns": max(file.st_mtime_ns for file in files),
+        }
     with weights.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return about | {"weights": digest, "detector": detector, "config": dataclasses.asdict(config)}
 
 
+def without_password(source: str) -> str:
+    """A source as it may be shown and saved: the user and password of an address hidden."""
+    return re.sub(r"^([a-zA-Z][\w+.-]*://)[^/@]*@", r"\1***@", source)
+
+
 def annotate(source: str, sequence: PoseSequence, target: Path, progress: Progress | None = None) -> int:
     """Writes the video again with its poses drawn on it; gives the number of frames.
 
-    One frame is written for every frame of `sequence`, with the time stamps of the source.
+    One frame is written for every frame of the source, with its time stamp; poses are found by the frame's number.
+
+    Raises:
+        InputError: unreadable source, a target that cannot be written, or the target is the source.
     """
+    if target.exists() and Path(source).exists() and target.samefile(source):
+        raise InputError(f"{target}: is the video itself; give another name for the annotated one")
+    poses_in = {answer.frame: answer.poses for answer in sequence}
     trails: dict[int, deque[Any]] = {}
     count = 0
     with (
         open_video(source) as video,
         VideoWriter(target, video.info.width, video.info.height, video.info.fps) as writer,
     ):
-        for frame, answer in zip(video, sequence, strict=False):
-            for pose in answer.poses:
+        for frame in video:
+            poses = poses_in.get(frame.index, ())
+            for pose in poses:
                 if pose.track_id is not None:
                     trail = trails.setdefault(pose.track_id, deque(maxlen=TRAIL))
                     trail.append((pose.box[:2] + pose.box[2:]) / 2 * (1, 0) + (0, pose.box[3]))
-            shown = {pose.track_id for pose in answer.poses}
+            shown = {pose.track_id for pose in poses}
             trails = {track: trail for track, trail in trails.items() if track in shown}
-            writer.write(draw_poses(frame.pixels, answer.poses, trails=trails), frame.time_s)
+            writer.write(draw_poses(frame.pixels, poses, trails=trails), frame.time_s)
             count += 1
             if progress is not None:
                 progress(1)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chronopose.clips.contract import PoseModel, PoseOutput
+from chronopose.core.errors import InputError
 from chronopose.core.geometry import apply, apply_to_sigma
 from chronopose.core.types import Floats, Pixels
 
@@ -62,7 +63,7 @@ class Predictor:
         """The key frame's joints of B clips (B, T, H, W, 3) under the key frames' transforms (B, 2, 3)."""
         batch, frames = pixels.shape[:2]
         features = self.encode(pixels.reshape(-1, *pixels.shape[2:]))
-        return self.joints(features.unflatten(0, (batch, frames)), crop_to_image)
+        return self.joints(features.reshape(batch, frames, *features.shape[1:]), crop_to_image)
 
 
 def in_image(output: PoseOutput, crop_to_image: NDArray[np.float64]) -> Joints:
@@ -75,12 +76,23 @@ def in_image(output: PoseOutput, crop_to_image: NDArray[np.float64]) -> Joints:
 
 
 def pick_device(device: str) -> str:
-    """`device` itself, or for "auto" the GPU where there is one and the CPU elsewhere."""
-    if device != "auto":
-        return device
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    """`device` itself, or for "auto" the GPU where there is one and the CPU elsewhere.
+
+    Raises:
+        InputError: torch knows no such device, or it is not in this machine.
+    """
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        # Asked for a value, since some devices only fail when they are used.
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0].split(". ")[0][:120]
+        raise InputError(f"device: {device!r} cannot be used here ({reason}); wanted auto, cpu or cuda") from None
+    return device
 
 
 def stack(features: Sequence[Tensor], windows: int) -> Tensor:
     """(B T) features in one tensor (B, T, ...)."""
-    return torch.stack(list(features)).unflatten(0, (windows, -1))
+    packed = torch.stack(list(features))
+    return packed.reshape(windows, -1, *packed.shape[1:])

@@ -113,8 +113,8 @@ class PoseStream:
 
     def push(self, frame: Frame) -> list[FramePoses]:
         """Takes the next frame; gives the frames answered by it, in order, often none."""
-        before = (self._waiting or self._frames or [None])[-1]
-        wanted = self.first_frame if before is None else before.index + 1
+        before = self._waiting or self._frames
+        wanted = before[-1].index + 1 if before else self.first_frame
         if frame.index != wanted:
             raise ValueError(f"frames must come one after the other: got frame {frame.index}, wanted {wanted}")
         if frame.index <= self._tracked:  # after a resume: seen by the tracker in the run before
@@ -141,7 +141,7 @@ class PoseStream:
         return max(self._next_key - self.spec.look_back, 0)
 
     def state(self) -> dict[str, Any]:
-        """What a new stream needs to go on after the frames answered so far; fit for JSON, a few hundred bytes a person.
+        """What a new stream needs to go on after the frames answered so far: JSON, a few hundred bytes a person.
 
         Taken right after `push` gave its answers. Pixels and features are not in it: the new stream is shown the last
         frames again, from `first_frame` on.
@@ -165,14 +165,26 @@ class PoseStream:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Takes over what `state` gave in a run before; this stream must be new."""
+        """Takes over what `state` gave in a run before; this stream must be new.
+
+        Raises:
+            InputError: `state` is not what `state()` gives.
+        """
+        try:
+            self._restore(state)
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"stream state: {type(error).__name__} {error}; wanted what state() gave") from None
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
         self._next_key, self._tracked = int(state["next_key"]), int(state["tracked"])
         self._next_anchor = int(state["next_anchor"])
         self._tracker = Tracker.restore(self.config.tracker, state["tracker"])
         anchors = {int(row[0]): Anchor(int(row[0]), np.array(row[1:5], dtype=np.float32)) for row in state["anchors"]}
         for track, number, seen in state["current"]:
             self._anchors[int(track)], self._seen[int(track)] = anchors[int(number)], int(seen)
-        self._persons = {frame: () for frame in range(self._next_key, self._tracked + 1)}
+        self._persons = dict.fromkeys(range(self._next_key, self._tracked + 1), ())
         for frame, track, number, score, *box in state["persons"]:
             person = Person(int(track), np.array(box, dtype=np.float32), float(score), anchors[int(number)])
             self._persons[int(frame)] += (person,)
@@ -221,9 +233,10 @@ class PoseStream:
         return [(person.id, person.box, person.score) for person in self._tracker.update(frame, found)]
 
     def _anchor(self, track: int, box: Floats, frame: int) -> Anchor:
-        """The person's anchor, a new one where the box has drifted from it."""
+        """The person's anchor, a new one where the box has drifted from it or the person was out of sight for long."""
         current = self._anchors.get(track)
-        if current is None or _drift(box, current.box) > self._drift:
+        gone = frame - self._seen.get(track, frame)
+        if current is None or gone > self.config.tracker.patience or _drift(box, current.box) > self._drift:
             current = Anchor(self._next_anchor, box)
             self._next_anchor += 1
             self._anchors[track] = current

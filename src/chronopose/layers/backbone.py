@@ -71,7 +71,9 @@ class Backbone(nn.Module):
         except (AssertionError, AttributeError, RuntimeError) as error:
             # Networks of one picture size, or with a map of another kind; timm answers each in its own way.
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise InputError(f"backbone {config.name} cannot look at crops of {height} x {width} pixels: {reason}") from None
+            raise InputError(
+                f"backbone {config.name} cannot look at crops of {height} x {width} pixels: {reason}"
+            ) from None
         self.channels, self.grid = shape[1], (shape[2], shape[3])
 
     def freeze(self) -> None:
@@ -186,10 +188,8 @@ def _remove_unused(trunk: nn.Module, look: Callable[[], object]) -> None:
         for name, child in module.named_children():
             has_parameters = next(child.parameters(), None) is not None
             if has_parameters and id(child) not in touched and id(module) in touched | {id(trunk)}:
-                # A module whose parameters are read without a call (position tables, say) has no leaf under it.
-                if any(id(m) in {id(leaf) for leaf in leaves} for m in child.modules()):
-                    setattr(module, name, nn.Identity())
-                    removed.append((module, name, child))
+                setattr(module, name, nn.Identity())
+                removed.append((module, name, child))
     try:
         look()
     except AttributeError:  # some are asked for their parameters by another method than a call

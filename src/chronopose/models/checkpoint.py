@@ -209,8 +209,9 @@ def load_timm_weights(model: nn.Module) -> None:
     try:
         source = timm.create_model(name, pretrained=True, **options).state_dict()
     except Exception as error:  # huggingface_hub and urllib have a dozen kinds, and all mean the same here
+        reason = " ".join(str(error).split())[:200]
         raise InputError(
-            f"backbone {name}: pretrained weights cannot be had ({type(error).__name__}: {str(error).splitlines()[0]}); "
+            f"backbone {name}: pretrained weights cannot be had ({type(error).__name__}: {reason}); "
             "connect to the network once so that timm caches them, or train without them"
         ) from None
     wanted = trunk.state_dict()
@@ -257,10 +258,10 @@ def _plain(hint: Any) -> Iterator[Any]:
     """The types and literal values that a hint admits; nothing where the hint is not plain."""
     if hint in (int, float, str, bool, type(None)):
         yield hint
-    elif get_origin(hint) is not None and get_origin(hint) in (Union, UnionType):
+    elif get_origin(hint) in (Union, UnionType):
         for option in get_args(hint):
             yield from _plain(option)
-    elif get_origin(hint) is not None and get_origin(hint) is Literal:
+    elif get_origin(hint) is Literal:
         yield from get_args(hint)
 
 

@@ -233,7 +233,7 @@ class TemporalBranch(nn.Module):
     def forward(self, tokens: Float[Tensor, "B T N D"]) -> Float[Tensor, "B N D"]:
         batch, _, count, _ = tokens.shape
         sequences = tokens.transpose(1, 2).flatten(0, 1) + self.position  # (B N, T, D)
-        return cast(Tensor, self.transformer(sequences))[:, self.key].unflatten(0, (batch, count))
+        return cast(Tensor, self.transformer(sequences))[:, self.key].reshape(batch, count, -1)
 
 
 class SpatialBranch(nn.Module):
@@ -261,7 +261,7 @@ class SpatialBranch(nn.Module):
         if not self.even:
             mask = cast(Tensor, self.present).repeat(batch, 1)[:, None, None]  # (B G, 1, 1, S)
         mixed = cast(Tensor, self.transformer(parts.flatten(0, 1), mask))  # (B G, S, D)
-        mixed = mixed.unflatten(0, (batch, groups)).flatten(1, 2)
+        mixed = mixed.reshape(batch, groups * mixed.shape[1], -1)
         return mixed if self.even else mixed.index_select(1, cast(Tensor, self.taken))
 
 
@@ -277,7 +277,7 @@ class Coupled(nn.Module):
     def forward(self, tokens: Float[Tensor, "B T N D"]) -> Float[Tensor, "B K D"]:
         frames, count = tokens.shape[1:3]
         mixed = cast(Tensor, self.transformer((tokens + self.position).flatten(1, 2)))  # (B, T N, D)
-        return mixed.unflatten(1, (frames, count))[:, self.key, : self.joints]
+        return mixed.reshape(len(mixed), frames, count, -1)[:, self.key, : self.joints]
 
 
 def body_parts(skeleton: Skeleton) -> tuple[tuple[str, ...], ...]:

@@ -60,6 +60,8 @@ def build(config: Config) -> tuple[DSTA, nn.Module, TrainingClips]:
     if config.preset not in PRESETS:
         raise InputError(f"preset: no network {config.preset!r}; there are {', '.join(PRESETS)}")
     model = DSTA(config.model or replace(PRESETS[config.preset]))
+    # As published, double count of the flow and all; it holds where the backbone knows poses already.
+    loss = RLELoss(model.skeleton, q_form="rle", flow_per="axis")
     if config.data == "lspet":
         if config.lspet is None:
             raise InputError("data lspet wants the folder of the photographs: --lspet FOLDER")

@@ -27,14 +27,16 @@ class DataConfig:
         places: folder of panoramas without people, for backgrounds.
         lspet_weight: how often a person comes from `lspet`, against `jhmdb_weight`.
         jhmdb_weight: see `lspet_weight`.
+        upright: leave out those of `lspet` who stand on their heads or lie.
         crowd: how the photographs are put together.
     """
 
     lspet: Path | None = None
     jhmdb: Path | None = None
     places: Path | None = None
-    lspet_weight: float = 0.6
-    jhmdb_weight: float = 0.4
+    lspet_weight: float = 0.55
+    jhmdb_weight: float = 0.45
+    upright: bool = True
     crowd: CrowdConfig = field(default_factory=CrowdConfig)
 
 
@@ -69,7 +71,7 @@ def build(config: Config) -> tuple[PersonModel, Loss, Crowd]:
     """
     people: list[tuple[Pictures, float]] = []
     if config.data.lspet is not None:
-        people.append((LspPictures(config.data.lspet), config.data.lspet_weight))
+        people.append((LspPictures(config.data.lspet, config.data.upright), config.data.lspet_weight))
     if config.data.jhmdb is not None:
         people.append((JhmdbPictures(config.data.jhmdb), config.data.jhmdb_weight))
     if not people:
