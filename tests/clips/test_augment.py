@@ -194,9 +194,7 @@ def test_joints_are_taken_over_by_name_and_those_the_labels_lack_have_no_weight(
     assert made.weight.sum() == 14
     same = run(clip, None, skeleton=LSP_14)
     for joint in LSP_14.joints:
-        np.testing.assert_array_equal(
-            made.xy_crop[0, POSETRACK_15.index(joint)], same.xy_crop[0, LSP_14.index(joint)]
-        )
+        np.testing.assert_array_equal(made.xy_crop[0, POSETRACK_15.index(joint)], same.xy_crop[0, LSP_14.index(joint)])
 
 
 @pytest.mark.parametrize("skeleton", [COCO_17, PENN_13], ids=lambda skeleton: skeleton.name)

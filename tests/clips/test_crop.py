@@ -114,7 +114,9 @@ def test_the_box_of_the_whole_picture_gives_the_picture() -> None:
     np.testing.assert_array_equal(clip.pixels[0], picture)
 
 
-@pytest.mark.parametrize("box", [(500, 500, 548, 564), (-900, 10, -10, 90), (10, 4000, 500, 9000), (1e7, 1e7, 2e7, 2e7)])
+@pytest.mark.parametrize(
+    "box", [(500, 500, 548, 564), (-900, 10, -10, 90), (10, 4000, 500, 9000), (1e7, 1e7, 2e7, 2e7)]
+)
 def test_a_box_beside_the_picture_gives_a_black_crop(box: tuple[float, ...]) -> None:
     white = np.full((90, 100, 3), 255, np.uint8)
     assert crop_clip([white], np.array(box, np.float32), SPEC).pixels.max() == 0

@@ -128,7 +128,7 @@ def test_joints_of_another_shape_are_refused_with_both_shapes(folder: Path) -> N
 
 def test_joints_in_another_order_are_refused(folder: Path) -> None:
     store(folder, names=np.array(list(reversed(LSP_14.joints))))
-    with pytest.raises(InputError, match="names must be right_ankle, .* got head_top"):
+    with pytest.raises(InputError, match=r"names must be right_ankle, .* got head_top"):
         LSPExtended(folder, "train")
 
 

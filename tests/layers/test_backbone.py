@@ -86,7 +86,9 @@ def test_a_mistyped_name_is_answered_with_the_name_that_was_meant() -> None:
         build("resnt50")
 
 
-@pytest.mark.parametrize("name", ["", "qqqqqqqq", "hf-hub:someone/something", "local-dir:/tmp", "resnet18.nothing_here"])
+@pytest.mark.parametrize(
+    "name", ["", "qqqqqqqq", "hf-hub:someone/something", "local-dir:/tmp", "resnet18.nothing_here"]
+)
 def test_a_name_that_timm_does_not_have_is_refused_in_one_line_without_asking_the_network(name: str) -> None:
     with pytest.raises(InputError, match="backbone") as caught:
         build(name)
@@ -94,7 +96,9 @@ def test_a_name_that_timm_does_not_have_is_refused_in_one_line_without_asking_th
 
 
 def test_a_network_made_for_one_size_says_so_in_one_line() -> None:
-    with pytest.raises(InputError, match="swin_tiny_patch4_window7_224 cannot look at crops of 96 x 64 pixels: ") as caught:
+    with pytest.raises(
+        InputError, match="swin_tiny_patch4_window7_224 cannot look at crops of 96 x 64 pixels: "
+    ) as caught:
         build("swin_tiny_patch4_window7_224")
     assert "\n" not in str(caught.value)
 

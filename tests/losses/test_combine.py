@@ -18,7 +18,9 @@ def question() -> tuple[PoseOutput, ClipBatch]:
         sigma=torch.full((2, 1, 13, 2), 4.0),
         heatmaps=torch.randn(2, 1, 13, 8, 6).flatten(3).log_softmax(-1).unflatten(3, (8, 6)),
     )
-    batch = ClipBatch(torch.zeros(2, 1, 3, 64, 48, dtype=torch.uint8), torch.rand(2, 1, 13, 2) * 40, torch.ones(2, 1, 13))
+    batch = ClipBatch(
+        torch.zeros(2, 1, 3, 64, 48, dtype=torch.uint8), torch.rand(2, 1, 13, 2) * 40, torch.ones(2, 1, 13)
+    )
     return output, batch
 
 

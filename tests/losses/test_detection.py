@@ -64,7 +64,7 @@ def test_no_persons_cost_only_scores_and_padding_has_no_part() -> None:
     boxes = torch.cat([cells() - 20, cells() + 20], dim=-1)[None].requires_grad_()
     parts = detection_loss(logit, boxes, cells(), *truth(), NO_DOUBT)
     assert parts["box"].item() == 0
-    assert 0 < parts["score"].item() < 0.01
+    assert 0 < parts["score"].item() < 0.1
     sum(parts.values(), torch.zeros(())).backward()
     assert torch.isfinite(logit.grad).all()  # type: ignore[arg-type]
 

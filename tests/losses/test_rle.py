@@ -78,20 +78,38 @@ def test_the_density_is_the_normal_one_times_the_volume_of_the_map_that_autograd
         torch.testing.assert_close(flow(point[None])[0], expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("q_form", ["rle", "mmpose"])
-def test_the_loss_at_a_known_point_is_the_one_worked_out_by_hand(q_form: Literal["rle", "mmpose"]) -> None:
-    # x: error 4.8 px of 48 = 0.1, sigma 9.6 px = 0.2, e = 0.5.  y: error -6.4 px of 64 = -0.1, sigma 3.2 px = 0.05, e = -2.
+@pytest.mark.parametrize("q_form", ["laplace", "rle", "mmpose"])
+@pytest.mark.parametrize("flow_per", ["joint", "axis"])
+def test_the_loss_at_a_known_point_is_the_one_worked_out_by_hand(
+    q_form: Literal["laplace", "rle", "mmpose"], flow_per: Literal["joint", "axis"]
+) -> None:
+    # x: an error of 4.8 px of 48 is 0.1, a sigma of 9.6 px is 0.2, so e is 0.5.
+    # y: an error of -6.4 px of 64 is -0.1, a sigma of 3.2 px is 0.05, so e is -2.
     output, batch = question(
         torch.tensor([[[[24.8, 13.6]]]]), torch.tensor([[[[9.6, 3.2]]]]), torch.tensor([[[[20.0, 20.0]]]])
     )
     log_phi = -0.5 * (0.5**2 + 2.0**2) - math.log(2 * math.pi)
-    flow = math.log(0.2) + math.log(0.05) - 2 * log_phi
-    if q_form == "rle":
-        base = math.log(0.2) + math.log(0.05) + math.log(2 * math.pi) + (0.5 + 2.0) / math.sqrt(2)
-    else:
-        base = math.log(0.4) + math.log(0.1) + 0.5 + 2.0
-    loss = silenced(RLELoss(ONE, q_form))
+    flow = math.log(0.2) + math.log(0.05) - {"joint": 1, "axis": 2}[flow_per] * log_phi
+    base = {
+        "laplace": math.log(2 * 0.2 * 0.05) + math.sqrt(2) * 2.5,
+        "rle": math.log(2 * math.pi * 0.2 * 0.05) + 2.5 / math.sqrt(2),
+        "mmpose": math.log(0.4) + math.log(0.1) + 2.5,
+    }[q_form]
+    loss = silenced(RLELoss(ONE, q_form, flow_per))
     assert loss(output, batch)["rle"].item() == pytest.approx(flow + base, rel=1e-5)
+
+
+def test_the_sigma_that_costs_least_is_the_standard_deviation_of_errors_with_a_laplace_density() -> None:
+    torch.manual_seed(2)
+    errors = torch.distributions.Laplace(0.0, 2.0).sample((4000, 1, 1, 2))
+    deviation = errors.square().mean().sqrt()
+    loss = silenced(RLELoss(ONE))
+    truth = torch.full_like(errors, 24.0)
+    costs = {
+        factor: loss(*question(truth + errors, torch.full_like(errors, factor * deviation.item()), truth))["rle"].item()
+        for factor in (0.7, 0.85, 1.0, 1.2, 1.4)
+    }
+    assert min(costs, key=lambda factor: costs[factor]) == 1.0
 
 
 def test_only_the_ratio_to_the_crop_counts() -> None:
@@ -171,17 +189,6 @@ def test_known_joints_a_whole_crop_away_with_the_least_sigma_stay_finite() -> No
     value.backward()
     assert value.isfinite()
     assert output.xy_crop.grad is not None and output.xy_crop.grad.isfinite().all()
-
-
-def test_the_best_sigma_is_about_the_size_of_the_error() -> None:
-    loss = silenced(RLELoss(ONE))
-    costs = {}
-    for factor in (0.25, 0.5, 1.0, 2.0, 4.0):
-        output, batch = question(
-            torch.full((1, 1, 1, 2), 24.0), torch.full((1, 1, 1, 2), 4.0 * factor), torch.full((1, 1, 1, 2), 20.0)
-        )
-        costs[factor] = loss(output, batch)["rle"].item()
-    assert min(costs, key=lambda factor: costs[factor]) == 1.0
 
 
 def test_half_precision_answers_are_scored_in_float32() -> None:

@@ -6,10 +6,10 @@ With e = (pred - true)/sigma, per joint and axis, in units of the crop:
     [log sigma - log phi(e)]  +  q        q = log(sqrt(2) sigma) + sqrt(2) |e|     the Laplace density
 
 The published code of RLE and DSTA differs in two places, both of which can be asked for:
-- it counts a joint's log phi once per axis. Then nothing holds sigma down: a narrower phi and a larger sigma always gain.
-  From scratch the bundled model's sigma grew to 0.63 of the crop with an error of 0.11 (docs/log.md).
-- its q is log(sigma sqrt(2 pi)) + |e|/sqrt(2), a Laplace error under a Gaussian normaliser: at its optimum sigma is half a
-  Laplace standard deviation. mmpose has log(2 sigma) + |e|.
+- it counts a joint's log phi once per axis. Then nothing holds sigma down: a narrower phi and a larger sigma always
+  gain. From scratch the bundled model's sigma grew to 0.63 of the crop with an error of 0.11 (docs/log.md).
+- its q is log(sigma sqrt(2 pi)) + |e|/sqrt(2), a Laplace error under a Gaussian normaliser: at its optimum sigma is
+  half a Laplace standard deviation. mmpose has log(2 sigma) + |e|.
 
 The flow's prior is the standard normal (DSTA's code centres it at 0.5, which a residual cannot see), and unknown joints
 get a zero residual before the flow, so that no infinity is ever multiplied by a weight of zero.

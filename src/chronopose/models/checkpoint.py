@@ -193,6 +193,23 @@ def transfer(model: nn.Module, source: str | Path) -> None:
     _fill(model, tensors, str(path))
 
 
+def transfer_trunk(trunk: nn.Module, source: str | Path) -> None:
+    """Starts a timm trunk from that of a pose model's backbone, as far as it has the same modules.
+
+    Raises:
+        InputError: less than nine tenths of the trunk's tensors are there: it is another network.
+    """
+    path = locate(source)
+    _, tensors = _read(path)
+    wanted = trunk.state_dict()
+    prefix = "backbone.trunk."
+    found = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    fitting = {name: found[name] for name in wanted if name in found and found[name].shape == wanted[name].shape}
+    if len(fitting) < 0.9 * len(wanted):
+        raise InputError(f"{path}: {len(fitting)} of {len(wanted)} tensors fit the trunk; wanted the same backbone")
+    trunk.load_state_dict(fitting, strict=False)
+
+
 def load_timm_weights(model: nn.Module) -> None:
     """Fills a model's backbone with timm's pretrained weights, downloaded on first use.
 

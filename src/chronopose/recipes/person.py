@@ -11,6 +11,7 @@ from chronopose.core.errors import InputError
 from chronopose.data.crowd import Crowd, CrowdConfig, Pictures
 from chronopose.data.portraits import JhmdbPictures, LspPictures, Panoramas
 from chronopose.losses.detection import detection_loss
+from chronopose.models import checkpoint
 from chronopose.models.person import PersonConfig, PersonModel, PersonOutput
 from chronopose.training.config import OptimConfig, TrainConfig
 
@@ -42,8 +43,17 @@ class DataConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """The whole of a run."""
+    """The whole of a run.
 
+    Args:
+        init: a pose model on the same backbone, whose trunk the detector starts from; it knows what people look like.
+        model: the network.
+        data: what is learned from.
+        optim: the optimiser.
+        train: the loop.
+    """
+
+    init: Path | None = None
     model: PersonConfig = field(default_factory=PersonConfig)
     data: DataConfig = field(default_factory=DataConfig)
     optim: OptimConfig = field(
@@ -77,7 +87,10 @@ def build(config: Config) -> tuple[PersonModel, Loss, Crowd]:
     if not people:
         raise InputError("the detector learns from photographs: give data.lspet or data.jhmdb, the folders of them")
     places = Panoramas(config.data.places) if config.data.places is not None else None
-    return PersonModel(config.model), loss, Crowd(people, places, config.data.crowd)
+    model = PersonModel(config.model)
+    if config.init is not None:
+        checkpoint.transfer_trunk(model.trunk, config.init)
+    return model, loss, Crowd(people, places, config.data.crowd)
 
 
 def loss(output: PersonOutput, batch: Any) -> dict[str, Tensor]:

@@ -1,0 +1,392 @@
+"""A video's results survive a kill, a second call, a full disk and a broken file; its annotated copy keeps every frame."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from chronopose.core.errors import InputError
+from chronopose.core.types import FramePoses, PoseSequence, VideoInfo
+from chronopose.formats import read
+from chronopose.formats.stream import ResultStream
+from chronopose.inference.pipeline import Outcome, annotate, describe_run, predict_video, without_password
+from chronopose.inference.stream import PoseStream, StreamConfig
+from chronopose.tracking.detector import FullFrame
+from chronopose.video.reader import open_video
+from chronopose.video.writer import VideoWriter
+
+sys.path.insert(0, str(Path(__file__).parent))  # for tiny_pose, whatever pytest's import mode
+from tiny_pose import given, predictor, rendered, same, save_tiny, write_video
+
+
+def predict(video: Path, results: Path, *, overwrite: bool = False, config: StreamConfig | None = None) -> Outcome:
+    config = config or StreamConfig()
+    weights = results.parent / "weights.bin"
+    weights.parent.mkdir(parents=True, exist_ok=True)
+    weights.write_bytes(b"the same each time")
+    run = describe_run(str(video), weights, "full-frame", config)
+    stream = PoseStream(predictor(), FullFrame(), config)
+    return predict_video(str(video), results, stream, run, overwrite=overwrite)
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_video(rendered(20).frames, tmp_path_factory.mktemp("video") / "walk.mp4")
+
+
+def test_all_frames_of_a_video_are_written(video: Path, tmp_path: Path) -> None:
+    progress: list[int] = []
+    begun: list[tuple[int | None, int]] = []
+    stream = PoseStream(predictor(), FullFrame(), StreamConfig())
+    outcome = predict_video(
+        str(video),
+        tmp_path / "new" / "walk.poses.parquet",
+        stream,
+        {},
+        started=lambda info, done: begun.append((info.frames, done)),
+        progress=progress.append,
+    )
+    assert outcome == Outcome(
+        results=tmp_path / "new" / "walk.poses.parquet", frames=20, resumed=0, encoded=20, broken=None
+    )
+    assert begun == [(20, 0)]
+    assert sum(progress) == 20 and len(progress) > 1
+    written = read(outcome.results)
+    assert [answer.frame for answer in written] == list(range(20))
+    with open_video(video) as frames:
+        same(written.frames, list(PoseStream(predictor(), FullFrame(), StreamConfig(chunk=1)).over(frames)), 1e-3)
+    assert [entry.name for entry in (tmp_path / "new").iterdir()] == ["walk.poses.parquet"]
+
+
+def test_the_same_call_again_has_nothing_to_do(video: Path, tmp_path: Path) -> None:
+    results = tmp_path / "walk.poses.parquet"
+    predict(video, results)
+    before = results.read_bytes()
+    again = predict(video, results)
+    assert (again.frames, again.resumed, again.encoded) == (20, 20, 0)
+    assert results.read_bytes() == before
+
+
+def test_other_settings_do_not_touch_earlier_results(video: Path, tmp_path: Path) -> None:
+    results = tmp_path / "walk.poses.parquet"
+    predict(video, results)
+    before = results.read_bytes()
+    with pytest.raises(InputError, match=r"made with other settings \(config was .*'drift': 0.1.*'drift': 0.2"):
+        predict(video, results, config=StreamConfig(drift=0.2))
+    assert results.read_bytes() == before
+    outcome = predict(video, results, config=StreamConfig(drift=0.2), overwrite=True)
+    assert (outcome.resumed, outcome.frames) == (0, 20)
+    assert predict(video, results, config=StreamConfig(drift=0.2)).resumed == 20
+
+
+def test_a_video_that_was_changed_is_not_taken_for_the_old_one(video: Path, tmp_path: Path) -> None:
+    copy, results = tmp_path / "copy.mp4", tmp_path / "copy.poses.parquet"
+    copy.write_bytes(video.read_bytes())
+    predict(copy, results)
+    write_video(rendered(12).frames, copy)
+    with pytest.raises(InputError, match="bytes was"):
+        predict(copy, results)
+
+
+def test_a_folder_that_got_more_images_is_not_taken_for_the_old_one(tmp_path: Path) -> None:
+    from PIL import Image
+
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number, picture in enumerate(rendered(12).frames[:4]):
+        Image.fromarray(picture).save(folder / f"{number}.png")
+    results = tmp_path / "images.poses.parquet"
+    assert predict(folder, results).frames == 4
+    Image.fromarray(rendered(12).frames[4]).save(folder / "4.png")
+    with pytest.raises(InputError, match=r"files was 4, now 5|bytes was"):
+        predict(folder, results)
+    assert predict(folder, results, overwrite=True).frames == 5
+
+
+def test_results_of_a_run_that_never_finished_are_gone_on_with_only_under_the_same_settings(
+    video: Path, tmp_path: Path
+) -> None:
+    results = tmp_path / "walk.poses.parquet"
+
+    def stop(_: int) -> None:
+        raise KeyboardInterrupt
+
+    weights = tmp_path / "weights.bin"
+    weights.write_bytes(b"the same each time")
+    run = describe_run(str(video), weights, "full-frame", StreamConfig())
+    with pytest.raises(KeyboardInterrupt):
+        predict_video(str(video), results, PoseStream(predictor(), FullFrame(), StreamConfig()), run, progress=stop)
+    assert not results.exists()
+    with pytest.raises(InputError, match=r"walk.poses.partial: made with other settings \(config was"):
+        predict(video, results, config=StreamConfig(chunk=4))
+    outcome = predict(video, results)
+    assert outcome.resumed == 6  # a chunk of 8 without the 2 frames of look-ahead
+    assert outcome.frames == 20
+    predict(video, tmp_path / "whole.parquet")
+    same(read(results).frames, read(tmp_path / "whole.parquet").frames, 1e-3)
+
+
+def test_a_kill_between_the_last_frame_and_the_final_file_costs_nothing(video: Path, tmp_path: Path) -> None:
+    results, partial = tmp_path / "walk.poses.parquet", tmp_path / "walk.poses.partial"
+    weights = tmp_path / "weights.bin"
+    weights.write_bytes(b"the same each time")
+    run = describe_run(str(video), weights, "full-frame", StreamConfig())
+    told = 0
+
+    def stop(steps: int) -> None:
+        nonlocal told
+        told += steps
+        if told == 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        predict_video(str(video), results, PoseStream(predictor(), FullFrame(), StreamConfig()), run, progress=stop)
+    assert partial.exists()
+    outcome = predict(video, results)
+    assert (outcome.resumed, outcome.frames, outcome.encoded) == (20, 20, 0)
+    assert not partial.exists()
+
+
+# A real kill ------------------------------------------------------------------------------------------------------------
+
+
+class Long:
+    """A clip of 120 frames with its boxes, and the command that predicts it."""
+
+    def __init__(self, folder: Path) -> None:
+        clip = rendered(120, 3)
+        self.folder = folder
+        self.video = write_video(clip.frames, folder / "long.mp4")
+        lines = ["frame,x1,y1,x2,y2"]
+        lines += [f"{frame},{','.join(map(str, box))}" for frame, boxes in enumerate(clip.boxes) for box in boxes]
+        (folder / "boxes.csv").write_text("\n".join(lines))
+        self.weights = save_tiny(folder / "tiny.safetensors")
+
+    def arguments(self, out: Path) -> list[str]:
+        given = ["--model", str(self.weights), "--boxes", str(self.folder / "boxes.csv"), "--detect-every", "1"]
+        return ["predict", str(self.video), "-o", str(out), "--no-video", "--device", "cpu", *given]
+
+    def command(self, out: Path) -> list[str]:
+        return [sys.executable, "-m", "chronopose.cli", *self.arguments(out)]
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Long:
+    return Long(tmp_path_factory.mktemp("long"))
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(long: Long) -> PoseSequence:
+    from chronopose.cli.__main__ import run
+
+    assert run(long.arguments(long.folder / "whole")) == 0
+    return read(long.folder / "whole" / "long.poses.parquet")
+
+
+def killed_after(growths: int, command: list[str], partial: Path) -> None:
+    """Starts the command and kills it outright when its results have grown so many times."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        size, grown, until = -1, -1, time.monotonic() + 120  # the first size is the schema's
+        while grown < growths:
+            assert process.poll() is None, process.stdout.read().decode() if process.stdout else ""
+            assert time.monotonic() < until
+            now = partial.stat().st_size if partial.exists() else -1
+            grown, size = grown + (now != size), now
+            time.sleep(0.0005)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("growths", [1, 6])
+def test_a_run_that_was_killed_goes_on_and_ends_as_if_nothing_had_been(
+    growths: int, long: Long, uninterrupted: PoseSequence, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from chronopose.cli.__main__ import run
+
+    partial, results = tmp_path / "long.poses.partial", tmp_path / "long.poses.parquet"
+    killed_after(growths, long.command(tmp_path), partial)
+    assert not results.exists()
+    stream, state, done = ResultStream.resume(partial)
+    stream.close()
+    assert state is not None and 6 <= done < 120
+    assert run([*long.arguments(tmp_path), "--json"]) == 0
+    assert f'"frames": 120, "resumed_at": {done}' in capsys.readouterr().out
+    assert not partial.exists()
+    same(read(results).frames, uninterrupted.frames, 1e-3)
+    assert [len(answer.poses) for answer in uninterrupted] == [3] * 120
+
+
+# Disks and files that fail ----------------------------------------------------------------------------------------------
+
+
+def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(
+    long: Long, uninterrupted: PoseSequence, tmp_path: Path
+) -> None:
+    from chronopose.cli.__main__ import run
+
+    whole = (long.folder / "whole" / "long.poses.parquet").stat().st_size
+
+    def little_room() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (max(whole, 120_000), resource.RLIM_INFINITY))
+
+    failed = subprocess.run(long.command(tmp_path), capture_output=True, text=True, preexec_fn=little_room)
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("chronopose: ") and failed.stderr.count("\n") == 1
+    assert [entry.name for entry in tmp_path.iterdir()] == ["long.poses.partial"]
+    stream, _, done = ResultStream.resume(tmp_path / "long.poses.partial")
+    stream.close()
+    assert 0 < done < 120
+    assert run(long.arguments(tmp_path)) == 0
+    same(read(tmp_path / "long.poses.parquet").frames, uninterrupted.frames, 1e-3)
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_of_the_system_and_leaves_nothing(video: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OSError, match="file"):
+        predict_video(
+            str(video), tmp_path / "file" / "x.parquet", PoseStream(predictor(), FullFrame(), StreamConfig()), {}
+        )
+    assert (tmp_path / "file").read_text() == "in the way"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_source_that_cannot_be_read_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "text.mp4").write_text("no video")
+    with pytest.raises(InputError, match=r"text.mp4: cannot be opened"):
+        predict_video(
+            str(tmp_path / "text.mp4"), tmp_path / "x.parquet", PoseStream(predictor(), FullFrame(), StreamConfig()), {}
+        )
+    assert [entry.name for entry in tmp_path.iterdir()] == ["text.mp4"]
+
+
+def write_ts(path: Path) -> Path:
+    with av.open(str(path), "w", format="mpegts") as container:
+        stream = container.add_stream("libx264", rate=25, options={"g": "5", "bf": "0"})
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        stream.time_base = Fraction(1, 25)
+        for index, picture in enumerate(rendered(60).frames):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts = index
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("kind", ["mkv", "ts"])
+def test_a_video_that_breaks_off_gives_the_frames_before(kind: str, tmp_path: Path) -> None:
+    clip = tmp_path / f"cut.{kind}"
+    write_ts(clip) if kind == "ts" else write_video(rendered(60).frames, clip)
+    clip.write_bytes(clip.read_bytes()[: clip.stat().st_size * 6 // 10])
+    with open_video(clip) as reader:
+        readable = sum(1 for _ in reader)
+    assert 10 < readable < 60
+    outcome = predict(clip, tmp_path / "cut.poses.parquet")
+    assert outcome.frames == readable
+    assert outcome.broken is not None and f"the video breaks off after frame {readable - 1}" in outcome.broken
+    assert [answer.frame for answer in read(outcome.results)] == list(range(readable))
+
+
+# What a run is made of ----------------------------------------------------------------------------------------------------
+
+
+def test_passwords_of_addresses_are_neither_shown_nor_saved(tmp_path: Path) -> None:
+    (tmp_path / "weights").write_bytes(b"")
+    about = describe_run("rtsp://me:secret@host/live", tmp_path / "weights", "bundled", StreamConfig())
+    assert about["source"] == "rtsp://***@host/live"
+    assert without_password("rtsp://host/live") == "rtsp://host/live"
+    assert without_password("clips/a@b.mp4") == "clips/a@b.mp4"
+
+
+def test_other_weights_or_another_detector_make_another_run(video: Path, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"a")
+    (tmp_path / "b").write_bytes(b"b")
+    base = describe_run(str(video), tmp_path / "a", "bundled", StreamConfig())
+    assert base == describe_run(str(video), tmp_path / "a", "bundled", StreamConfig())
+    other = [
+        describe_run(str(video), tmp_path / "b", "bundled", StreamConfig()),
+        describe_run(str(video), tmp_path / "a", "full-frame", StreamConfig()),
+        describe_run(str(video), tmp_path / "a", "bundled", StreamConfig(max_persons=1)),
+    ]
+    assert all(run != base for run in other)
+
+
+# The annotated video ------------------------------------------------------------------------------------------------------
+
+
+def poses_of(frames: int) -> PoseSequence:
+    clip = rendered(20)
+    stream = PoseStream(predictor(), given(clip.boxes), StreamConfig())
+    from tiny_pose import as_frames
+
+    answers = tuple(stream.over(as_frames(clip.frames)))[:frames]
+    info = VideoInfo(source="walk", width=96, height=64, fps=25.0)
+    return PoseSequence(info=info, skeleton=stream.skeleton, frames=answers)
+
+
+def pictures(path: Path) -> tuple[np.ndarray, list[float]]:
+    with open_video(path) as video:
+        frames = list(video)
+    return np.stack([frame.pixels for frame in frames]).astype(int), [frame.time_s for frame in frames]
+
+
+def test_the_annotated_video_has_every_frame_at_its_own_time(tmp_path: Path) -> None:
+    times = [0.04 * i + (0.5 if i > 9 else 0) + 0.007 * (i % 3) for i in range(20)]
+    clip = write_video(rendered(20).frames, tmp_path / "uneven.mp4", times)
+    steps: list[int] = []
+    assert annotate(str(clip), poses_of(20), tmp_path / "drawn.mp4", steps.append) == 20
+    before, stamps = pictures(clip)
+    after, new_stamps = pictures(tmp_path / "drawn.mp4")
+    assert steps == [1] * 20
+    np.testing.assert_allclose(new_stamps, stamps, atol=1e-4)
+    assert np.ptp(np.diff(stamps)) > 0.4
+    changed = np.abs(after - before).max(axis=-1) > 60
+    assert changed.reshape(20, -1).sum(axis=1).min() > 50  # in every frame something is drawn
+
+
+def test_poses_are_drawn_on_the_frames_they_name(tmp_path: Path) -> None:
+    clip = write_video(rendered(20).frames, tmp_path / "walk.mp4")
+    whole = poses_of(20)
+    some = PoseSequence(
+        info=whole.info, skeleton=whole.skeleton, frames=tuple(answer for answer in whole if answer.frame in (5, 6, 15))
+    )
+    assert annotate(str(clip), some, tmp_path / "drawn.mp4") == 20
+    before, _ = pictures(clip)
+    after, _ = pictures(tmp_path / "drawn.mp4")
+    changed = (np.abs(after - before).max(axis=-1) > 60).reshape(20, -1).sum(axis=1)
+    assert set(np.flatnonzero(changed > 50)) == {5, 6, 15}
+
+
+def test_the_video_itself_is_not_drawn_over(tmp_path: Path) -> None:
+    clip = write_video(rendered(20).frames, tmp_path / "walk.mp4")
+    before = clip.read_bytes()
+    with pytest.raises(InputError, match="is the video itself"):
+        annotate(str(clip), poses_of(20), clip)
+    assert clip.read_bytes() == before
+
+
+def test_a_place_that_cannot_be_written_leaves_no_annotated_video(tmp_path: Path) -> None:
+    clip = write_video(rendered(20).frames, tmp_path / "walk.mp4")
+    with pytest.raises(InputError, match="cannot be written"):
+        annotate(str(clip), poses_of(20), tmp_path / "nowhere" / "drawn.mp4")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["walk.mp4"]
+
+
+def test_an_odd_sized_video_of_nobody_is_annotated_too(tmp_path: Path) -> None:
+    pixels = np.full((3, 33, 47, 3), 90, dtype=np.uint8)
+    clip = tmp_path / "odd.mkv"
+    with VideoWriter(clip, 47, 33, 25.0) as writer:
+        for index, picture in enumerate(pixels):
+            writer.write(picture, index / 25)
+    empty = poses_of(0)
+    frames = tuple(FramePoses(index, index / 25, ()) for index in range(3))
+    sequence = PoseSequence(info=empty.info, skeleton=empty.skeleton, frames=frames)
+    assert annotate(str(clip), sequence, tmp_path / "drawn.mp4") == 3
+    assert os.listdir(tmp_path).count("drawn.mp4") == 1

@@ -1,0 +1,371 @@
+"""A stream answers every frame once, in order, with the answers of a plain loop, in flat memory, and goes on after a stop."""
+
+import json
+import sys
+import tracemalloc
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from chronopose.clips.crop import crop_clip
+from chronopose.core.errors import InputError
+from chronopose.core.geometry import apply
+from chronopose.core.types import Floats, Frame, FramePoses, Pixels
+from chronopose.inference.stream import PoseStream, StreamConfig
+from chronopose.tracking.detector import BoxFile, Detector, FullFrame
+from chronopose.tracking.tracker import TrackerConfig
+
+sys.path.insert(0, str(Path(__file__).parent))  # for tiny_pose, whatever pytest's import mode
+from tiny_pose import WINDOW, BrightSpots, as_frames, given, moving_spots, predictor, rendered, same, still
+
+CHUNK = StreamConfig().chunk
+
+
+def answers(
+    frames: Sequence[Frame],
+    detector: Detector | BoxFile,
+    config: StreamConfig | None = None,
+    offsets: tuple[int, ...] = WINDOW,
+) -> list[FramePoses]:
+    return list(PoseStream(predictor(offsets), detector, config or StreamConfig()).over(frames))
+
+
+def plain(
+    frames: Sequence[Pixels], boxes: NDArray[np.floating], offsets: tuple[int, ...] = WINDOW, lag: int | None = None
+) -> Floats:
+    """(T, P, K, 2) by the book: each key frame's window, clamped to the video, cropped with one box, through forward."""
+    model = predictor(offsets).model
+    xy = []
+    for key in range(len(frames)):
+        last = len(frames) - 1 if lag is None else min(len(frames) - 1, key + lag)
+        window = model.spec.window(key, 0, last)
+        for box in boxes[key]:
+            clip = crop_clip([frames[frame] for frame in window], box, model.spec)
+            with torch.inference_mode():
+                output = model(torch.from_numpy(clip.pixels).permute(0, 3, 1, 2)[None])
+            xy.append(apply(clip.crop_to_image[model.spec.key], output.xy_crop[0, 0].numpy()))
+    return np.stack(xy).astype(np.float32).reshape(*boxes.shape[:2], -1, 2)
+
+
+def joints(found: Sequence[FramePoses]) -> Floats:
+    return np.stack([[pose.xy for pose in answer.poses] for answer in found])
+
+
+# One answer for each frame ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("length", [0, 1, 2, 3, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 3])
+@pytest.mark.parametrize("crop", ["locked", "exact"])
+def test_every_frame_is_answered_once_and_in_order(length: int, crop: str) -> None:
+    frames = as_frames(rendered(30).frames[:length])
+    found = answers(frames, FullFrame(), StreamConfig(crop=crop))  # type: ignore[arg-type]
+    assert [answer.frame for answer in found] == list(range(length))
+    assert [answer.time_s for answer in found] == [frame.time_s for frame in frames]
+    assert [[pose.track_id for pose in answer.poses] for answer in found] == [[0]] * length
+
+
+def test_a_frame_without_persons_is_answered_too() -> None:
+    clip = rendered(12)
+    boxes = {frame: (clip.boxes[frame], np.ones(2), np.arange(2)) for frame in (3, 4, 8)}
+    found = answers(as_frames(clip.frames), BoxFile(boxes))
+    assert [len(answer.poses) for answer in found] == [0, 0, 0, 2, 2, 0, 0, 0, 2, 0, 0, 0]
+
+
+def test_no_boxes_at_all_means_no_poses() -> None:
+    assert [answer.poses for answer in answers(as_frames(rendered(12).frames), BoxFile({}))] == [()] * 12
+
+
+@pytest.mark.parametrize("wrong", [1, 7])
+def test_the_first_frame_must_be_frame_0(wrong: int) -> None:
+    stream = PoseStream(predictor(), FullFrame(), StreamConfig())
+    with pytest.raises(ValueError, match=f"got frame {wrong}, wanted 0"):
+        stream.push(Frame(wrong, 0.0, rendered(12).frames[0]))
+
+
+@pytest.mark.parametrize("wrong", [3, 4, 6])
+@pytest.mark.parametrize("chunk", [1, 4])
+def test_frames_must_follow_one_another(wrong: int, chunk: int) -> None:
+    frames = as_frames(rendered(12).frames)
+    stream = PoseStream(predictor(), FullFrame(), StreamConfig(chunk=chunk))
+    for frame in frames[:5]:
+        stream.push(frame)
+    with pytest.raises(ValueError, match=f"got frame {wrong}, wanted 5"):
+        stream.push(frames[wrong])
+    assert stream.push(frames[5]) is not None  # and the stream still takes the right one
+
+
+# The answers are those of a plain loop --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("offsets", [WINDOW, (-2, -1, 0), (0, 1, 2), (0,), (-5, -1, 0, 3)])
+def test_exact_crops_answer_like_a_plain_loop(offsets: tuple[int, ...]) -> None:
+    clip = rendered(12)
+    found = joints(answers(as_frames(clip.frames), given(clip.boxes), StreamConfig(crop="exact"), offsets))
+    wanted = plain(clip.frames, clip.boxes, offsets)
+    np.testing.assert_allclose(found, wanted, atol=1e-3)
+    if len(offsets) > 1:  # with a wrong window the loop would answer otherwise
+        assert np.abs(plain(clip.frames, clip.boxes, offsets, lag=0) - wanted).max() > 0.01 or max(offsets) == 0
+
+
+def test_exact_crops_encode_every_frame_of_every_window() -> None:
+    clip = rendered(12)
+    stream = PoseStream(predictor(), given(clip.boxes[:, :1]), StreamConfig(crop="exact"))
+    assert (np.abs(np.diff(clip.boxes[:, 0], axis=0)).max(axis=-1) > 0).all()  # the box moves in every frame
+    list(stream.over(as_frames(clip.frames)))
+    spec = predictor().model.spec
+    assert stream.encoded == sum(len(set(spec.window(key, 0, 11))) for key in range(12)) == 12 * 5 - 2 * (2 + 1)
+
+
+def test_a_still_box_gives_locked_and_exact_the_same_answers_and_one_encoding_for_each_frame() -> None:
+    clip = rendered(20)
+    locked = PoseStream(predictor(), given(still(clip)[:, :1]), StreamConfig(crop="locked"))
+    exact = PoseStream(predictor(), given(still(clip)[:, :1]), StreamConfig(crop="exact"))
+    frames = as_frames(clip.frames)
+    same(list(locked.over(frames)), list(exact.over(frames)), 1e-4)
+    assert locked.encoded == exact.encoded == 20
+
+
+def drifting(frames: int, step_px: float) -> Floats:
+    """(T, 1, 4) a box of 20 x 40 pixels that moves to the right."""
+    box = np.tile(np.array([20, 10, 40, 50], np.float32), (frames, 1, 1))
+    box[..., ::2] += step_px * np.arange(frames, dtype=np.float32)[:, None, None]
+    return box
+
+
+def test_a_slow_drift_is_anchored_anew_only_past_the_threshold() -> None:
+    frames, boxes = rendered(20).frames, drifting(20, 1.0)
+    # 4.4 px are the most of a longer side of 40, so the anchor holds for 5 frames: 0 to 4 px.
+    anchors = boxes[np.arange(20) // 5 * 5]
+    stream = PoseStream(predictor(), given(boxes), StreamConfig(crop="locked", drift=0.11))
+    found = list(stream.over(as_frames(frames)))
+    np.testing.assert_allclose(joints(found), plain(frames, anchors), atol=1e-3)
+    # Each of the 4 anchors shows its 5 frames and 2 on either side, which the video's ends cut off.
+    assert stream.encoded == 4 * (5 + 4) - 2 * 2
+    # A pose carries the person's own box, not the anchor.
+    np.testing.assert_array_equal([answer.poses[0].box for answer in found], boxes[:, 0])
+
+
+def test_a_wider_threshold_keeps_the_first_anchor() -> None:
+    frames, boxes = rendered(20).frames, drifting(20, 1.0)
+    stream = PoseStream(predictor(), given(boxes), StreamConfig(crop="locked", drift=0.5))
+    found = list(stream.over(as_frames(frames)))
+    assert stream.encoded == 20
+    np.testing.assert_allclose(joints(found), plain(frames, np.repeat(boxes[:1], 20, axis=0)), atol=1e-3)
+
+
+def test_a_box_that_grows_in_place_is_anchored_anew() -> None:
+    boxes = np.tile(np.array([20, 10, 40, 50], np.float32), (12, 1, 1))
+    boxes[6:] += np.array([-4, -8, 4, 8], np.float32)  # the same centre, sides 1.4 times as long
+    stream = PoseStream(predictor(), given(boxes), StreamConfig(crop="locked", drift=0.3))
+    found = joints(stream.over(as_frames(rendered(12).frames)))
+    assert stream.encoded == (6 + 2) + (6 + 2)
+    np.testing.assert_allclose(found, plain(rendered(12).frames, boxes), atol=1e-3)
+
+
+# Chunks -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("crop", ["locked", "exact"])
+def test_any_chunk_size_gives_the_same_answers(crop: str) -> None:
+    frames = moving_spots(21, [(10, 5, 2, 255), (100, 35, -3, 220)])
+    base = StreamConfig(crop=crop, chunk=1, detect_every=3)  # type: ignore[arg-type]
+    wanted = answers(frames, BrightSpots(), base)
+    assert len({pose.track_id for answer in wanted for pose in answer.poses}) == 2
+    for chunk in (2, 5, 8, 21, 64):
+        same(answers(frames, BrightSpots(), replace(base, chunk=chunk)), wanted, 1e-3)
+
+
+def test_a_person_long_out_of_sight_is_anchored_anew_whatever_the_chunk_size() -> None:
+    clip = rendered(30)
+    boxes = {frame: (drifting(30, 0.1)[frame], np.ones(1), np.zeros(1, int)) for frame in range(30) if not 5 <= frame < 20}
+    config = StreamConfig(tracker=TrackerConfig(patience=10), drift=0.5)
+    small, large = (answers(as_frames(clip.frames), BoxFile(boxes), replace(config, chunk=n)) for n in (1, 30))
+    same(small, large, 1e-3)
+    own = plain(clip.frames, drifting(30, 0.1)[[20] * 30])
+    np.testing.assert_allclose(joints(small[20:]), own[20:], atol=1e-3)
+
+
+# Look-ahead -------------------------------------------------------------------------------------------------------------
+
+
+def test_no_lag_answers_at_once_and_the_key_frame_stands_in_for_the_future() -> None:
+    clip = rendered(12)
+    stream = PoseStream(predictor(), given(clip.boxes), StreamConfig(crop="exact", lag=0, chunk=1))
+    found = []
+    for frame in as_frames(clip.frames):
+        (answer,) = stream.push(frame)
+        assert answer.frame == frame.index
+        found.append(answer)
+    assert stream.flush() == []
+    now, whole = plain(clip.frames, clip.boxes, lag=0), plain(clip.frames, clip.boxes)
+    np.testing.assert_allclose(joints(found), now, atol=1e-3)
+    assert np.abs(now - whole).max() > 0.01
+
+
+def test_a_lag_of_one_waits_for_one_frame() -> None:
+    clip = rendered(12)
+    stream = PoseStream(predictor(), given(clip.boxes), StreamConfig(crop="exact", lag=1, chunk=1))
+    pushed = [stream.push(frame) for frame in as_frames(clip.frames)]
+    assert [[answer.frame for answer in each] for each in pushed] == [[], *([key] for key in range(11))]
+    found = [answer for each in (*pushed, stream.flush()) for answer in each]
+    np.testing.assert_allclose(joints(found), plain(clip.frames, clip.boxes, lag=1), atol=1e-3)
+
+
+def test_a_model_that_looks_back_only_answers_at_once_by_itself() -> None:
+    clip = rendered(12)
+    stream = PoseStream(predictor((-2, -1, 0)), given(clip.boxes), StreamConfig(chunk=1))
+    assert [[answer.frame for answer in stream.push(frame)] for frame in as_frames(clip.frames)] == [[i] for i in range(12)]
+
+
+def test_more_lag_than_the_model_wants_changes_nothing() -> None:
+    clip = rendered(12)
+    stream = PoseStream(predictor(), given(clip.boxes), StreamConfig(lag=50, chunk=1))
+    assert [len(stream.push(frame)) for frame in as_frames(clip.frames)] == [0, 0, *[1] * 10]
+
+
+# Persons ----------------------------------------------------------------------------------------------------------------
+
+
+def test_at_most_so_many_persons_are_answered_those_with_the_highest_scores() -> None:
+    frames = moving_spots(12, [(10, 5, 1, 200), (60, 5, 1, 255), (10, 38, 1, 230)])
+    everyone = answers(frames, BrightSpots())
+    assert [len(answer.poses) for answer in everyone] == [3] * 12
+    for most, kept in ((1, {255}), (2, {255, 230})):
+        found = answers(frames, BrightSpots(), StreamConfig(max_persons=most))
+        assert [{round(pose.box_score * 255) for pose in answer.poses} for answer in found] == [kept] * 12
+
+
+@pytest.mark.parametrize(("every", "chunk"), [(1, 8), (3, 8), (5, 4), (4, 1)])
+def test_the_detector_sees_every_nth_frame_and_persons_are_followed_between(every: int, chunk: int) -> None:
+    frames = moving_spots(21, [(10, 5, 2, 255), (100, 35, -2, 220)])
+    detector = BrightSpots()
+    found = answers(frames, detector, StreamConfig(detect_every=every, chunk=chunk))
+    assert detector.seen == len(range(0, 21, every))
+    assert [[pose.track_id for pose in answer.poses] for answer in found] == [[0, 1]] * 21
+    for answer in found[2 * every + 1 :]:  # two looks tell the speed
+        left = sorted(pose.box[0] for pose in answer.poses)
+        true = sorted([9.5 + 2 * answer.frame, 99.5 - 2 * answer.frame])
+        np.testing.assert_allclose(left, true, atol=1.5)
+
+
+def test_ids_of_a_box_file_are_kept_and_ids_that_are_missing_are_made() -> None:
+    clip = rendered(12)
+    boxes = {frame: (clip.boxes[frame], np.ones(2), np.array([40, 7])) for frame in range(12)}
+    named = answers(as_frames(clip.frames), BoxFile(boxes))
+    assert [[pose.track_id for pose in answer.poses] for answer in named] == [[7, 40]] * 12
+    np.testing.assert_array_equal(named[5].poses[0].box, clip.boxes[5, 1])
+    tracked = answers(as_frames(clip.frames), given(clip.boxes, ids=False))
+    assert [[pose.track_id for pose in answer.poses] for answer in tracked] == [[0, 1]] * 12
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("crop", "loose"), ("drift", -0.1), ("drift", 1.5), ("detect_every", 0), ("chunk", 0), ("lag", -1), ("max_persons", 0)],
+)
+def test_settings_that_make_no_sense_are_named(field: str, value: object) -> None:
+    with pytest.raises(InputError, match=field):
+        StreamConfig(**{field: value})  # type: ignore[arg-type]
+
+
+# Memory -----------------------------------------------------------------------------------------------------------------
+
+
+def test_memory_stays_flat_over_thousands_of_frames() -> None:
+    picture = np.random.default_rng(0).integers(0, 255, (32, 48, 3), dtype=np.uint8)
+    # The box sways, and every 40 frames somebody else comes, so that anchors and ids are always new.
+    boxes = {
+        frame: (np.array([[4 + frame % 17, 2, 20 + frame % 17, 30]]), np.ones(1), np.array([frame // 40]))
+        for frame in range(2000)
+    }
+    stream = PoseStream(predictor(), BoxFile(boxes), StreamConfig(chunk=25, tracker=TrackerConfig(patience=5)))
+    most: dict[str, int] = {}
+    early = late = answered = 0
+    tracemalloc.start()
+    for index in range(2000):
+        answered += len(stream.push(Frame(index, index / 25, picture)))
+        for name, held in vars(stream).items():
+            if hasattr(held, "__len__"):
+                most[name] = max(most.get(name, 0), len(held))
+        if index in (399, 1999):  # both at the end of a chunk
+            early, late = late, tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert answered == 2000 - 2
+    assert {"_frames", "_persons", "_anchors", "_seen", "_features", "_waiting"} <= set(most)
+    assert max(most.values()) <= 2 * 25 + 4, most
+    assert most["_anchors"] <= 2
+    # Python keeps up to 2000 tuples of a size for later use, 160 kB; the frames alone would be 7 MB.
+    assert late - early < 300_000
+
+
+# Going on after a stop --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("crop", ["locked", "exact"])
+@pytest.mark.parametrize("offsets", [WINDOW, (-2, -1, 0), (0,), (0, 1, 2)])
+def test_a_restored_stream_gives_the_remaining_answers(crop: str, offsets: tuple[int, ...]) -> None:
+    frames = moving_spots(22, [(10, 5, 2, 255), (110, 35, -3, 220)])
+    config = StreamConfig(crop=crop, chunk=4, detect_every=3, drift=0.15)  # type: ignore[arg-type]
+    stream = PoseStream(predictor(offsets), BrightSpots(), config)
+    wanted = answers(frames, BrightSpots(), config, offsets)
+    given_so_far, stops = 0, 0
+    for frame in frames:
+        given_so_far += len(stream.push(frame))
+        if (frame.index + 1) % config.chunk:
+            continue
+        again = PoseStream(predictor(offsets), BrightSpots(), config)
+        again.restore(json.loads(json.dumps(stream.state())))
+        assert given_so_far - len(offsets) <= again.first_frame <= given_so_far
+        same(list(again.over(frames[again.first_frame :])), wanted[given_so_far:], 1e-3)
+        stops += 1
+    assert stops == 5
+
+
+def test_a_stream_restored_again_and_again_still_gives_the_same() -> None:
+    clip = rendered(30)
+    frames, config = as_frames(clip.frames), StreamConfig(chunk=3)
+    wanted = answers(frames, given(clip.boxes, ids=False), config)
+    found: list[FramePoses] = []
+    stream = PoseStream(predictor(), given(clip.boxes, ids=False), config)
+    index = 0
+    while index < len(frames):
+        got = stream.push(frames[index])
+        found += got
+        index += 1
+        if got and index < len(frames):
+            state = stream.state()
+            stream = PoseStream(predictor(), given(clip.boxes, ids=False), config)
+            stream.restore(state)
+            index = stream.first_frame
+    same(found + stream.flush(), wanted, 1e-3)
+
+
+def test_a_stream_that_was_all_done_has_nothing_left_after_a_restore() -> None:
+    frames = as_frames(rendered(12).frames)
+    stream = PoseStream(predictor(), FullFrame(), StreamConfig())
+    list(stream.over(frames))
+    again = PoseStream(predictor(), FullFrame(), StreamConfig())
+    again.restore(stream.state())
+    assert again.first_frame == 10
+    assert list(again.over(frames[10:])) == []
+
+
+def test_the_state_is_not_given_in_the_middle_of_a_chunk() -> None:
+    stream = PoseStream(predictor(), FullFrame(), StreamConfig(chunk=4))
+    stream.push(as_frames(rendered(12).frames)[0])
+    with pytest.raises(ValueError, match="end of a chunk"):
+        stream.state()
+
+
+@pytest.mark.parametrize("spoil", [{}, {"next_key": "x"}, {"anchors": []}, {"tracker": {}}, {"persons": None}])
+def test_a_state_that_is_none_is_refused_in_one_line(spoil: dict[str, object]) -> None:
+    stream = PoseStream(predictor(), FullFrame(), StreamConfig(chunk=4))
+    for frame in as_frames(rendered(12).frames[:4]):
+        stream.push(frame)
+    state = stream.state() | spoil if spoil else {}
+    with pytest.raises(InputError, match="state: "):
+        PoseStream(predictor(), FullFrame(), StreamConfig(chunk=4)).restore(state)
