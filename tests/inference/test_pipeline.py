@@ -5,8 +5,11 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import av
@@ -14,17 +17,18 @@ import numpy as np
 import pytest
 
 from chronopose.core.errors import InputError
-from chronopose.core.types import FramePoses, PoseSequence, VideoInfo
-from chronopose.formats import read
+from chronopose.core.types import FramePoses, Pixels, PoseSequence, VideoInfo
+from chronopose.formats import read, table
 from chronopose.formats.stream import ResultStream
 from chronopose.inference.pipeline import Outcome, annotate, describe_run, predict_video, without_password
 from chronopose.inference.stream import PoseStream, StreamConfig
 from chronopose.tracking.detector import FullFrame
+from chronopose.tracking.tracker import Detections
 from chronopose.video.reader import open_video
 from chronopose.video.writer import VideoWriter
 
 sys.path.insert(0, str(Path(__file__).parent))  # for tiny_pose, whatever pytest's import mode
-from tiny_pose import given, predictor, rendered, same, save_tiny, write_video
+from tiny_pose import as_frames, given, predictor, rendered, same, save_tiny, write_video
 
 
 def predict(video: Path, results: Path, *, overwrite: bool = False, config: StreamConfig | None = None) -> Outcome:
@@ -191,18 +195,19 @@ def uninterrupted(long: Long) -> PoseSequence:
     return read(long.folder / "whole" / "long.poses.parquet")
 
 
-def killed_after(growths: int, command: list[str], partial: Path) -> None:
-    """Starts the command and kills it outright when its results have grown so many times."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+def stopped_after(growths: int, command: list[str], partial: Path, by: signal.Signals = signal.SIGKILL) -> tuple[int, str]:
+    """Starts the command, stops it when its results have grown so many times; gives its exit code and last words."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
         size, grown, until = -1, -1, time.monotonic() + 120  # the first size is the schema's
         while grown < growths:
-            assert process.poll() is None, process.stdout.read().decode() if process.stdout else ""
+            assert process.poll() is None, process.stdout.read()
             assert time.monotonic() < until
             now = partial.stat().st_size if partial.exists() else -1
             grown, size = grown + (now != size), now
             time.sleep(0.0005)
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
+        process.send_signal(by)
+        return process.wait(), process.stdout.read()
 
 
 @pytest.mark.parametrize("growths", [1, 6])
@@ -212,7 +217,7 @@ def test_a_run_that_was_killed_goes_on_and_ends_as_if_nothing_had_been(
     from chronopose.cli.__main__ import run
 
     partial, results = tmp_path / "long.poses.partial", tmp_path / "long.poses.parquet"
-    killed_after(growths, long.command(tmp_path), partial)
+    assert stopped_after(growths, long.command(tmp_path), partial)[0] == -signal.SIGKILL
     assert not results.exists()
     stream, state, done = ResultStream.resume(partial)
     stream.close()
@@ -222,6 +227,15 @@ def test_a_run_that_was_killed_goes_on_and_ends_as_if_nothing_had_been(
     assert not partial.exists()
     same(read(results).frames, uninterrupted.frames, 1e-3)
     assert [len(answer.poses) for answer in uninterrupted] == [3] * 120
+
+
+def test_ctrl_c_says_how_to_go_on_and_keeps_what_was_done(long: Long, tmp_path: Path) -> None:
+    partial = tmp_path / "long.poses.partial"
+    code, words = stopped_after(2, long.command(tmp_path), partial, signal.SIGINT)
+    assert (code, words) == (130, "chronopose: stopped; the same command goes on from here\n")
+    stream, _, done = ResultStream.resume(partial)
+    stream.close()
+    assert 0 < done < 120
 
 
 # Disks and files that fail ----------------------------------------------------------------------------------------------
@@ -294,6 +308,75 @@ def test_a_video_that_breaks_off_gives_the_frames_before(kind: str, tmp_path: Pa
     assert [answer.frame for answer in read(outcome.results)] == list(range(readable))
 
 
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    """A clip of 60 frames as a network stream of this machine's own."""
+    (tmp_path / "served").mkdir()
+    write_ts(tmp_path / "served" / "live.ts")
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def __init__(self, *given: object) -> None:
+            super().__init__(*given, directory=str(tmp_path / "served"))  # type: ignore[arg-type]
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/live.ts"
+        server.shutdown()
+
+
+def test_a_live_source_is_written_like_a_file(address: str, tmp_path: Path) -> None:
+    outcome = predict_video(
+        address, tmp_path / "live.parquet", PoseStream(predictor(), FullFrame(), StreamConfig()), {}
+    )
+    assert (outcome.frames, outcome.broken) == (60, None)
+
+
+def test_a_recording_that_its_user_stops_is_finished_with_what_it_has(address: str, tmp_path: Path) -> None:
+    told = 0
+
+    def stop(steps: int) -> None:
+        nonlocal told
+        told += steps
+        if told > 20:
+            raise KeyboardInterrupt
+
+    stream = PoseStream(predictor(), FullFrame(), StreamConfig())
+    outcome = predict_video(address, tmp_path / "live.parquet", stream, {}, progress=stop)
+    assert 20 < outcome.frames < 60
+    assert len(read(outcome.results)) == outcome.frames
+    assert not (tmp_path / "live.partial").exists()
+
+
+def test_a_recording_that_is_stopped_in_the_midst_of_a_chunk_is_finished_too(address: str, tmp_path: Path) -> None:
+    class Tired(FullFrame):
+        """A detector in whose third call the user presses Ctrl-C."""
+
+        calls = 0
+
+        def __call__(self, frames: Sequence[Pixels]) -> list[Detections]:
+            self.calls += 1
+            if self.calls == 3:
+                raise KeyboardInterrupt
+            return super().__call__(frames)
+
+    outcome = predict_video(
+        address, tmp_path / "live.parquet", PoseStream(predictor(), Tired(), StreamConfig()), {}
+    )
+    assert outcome.frames == len(read(outcome.results)) == 14
+
+
+def test_a_live_source_is_not_gone_on_with(address: str, tmp_path: Path) -> None:
+    with ResultStream.create(tmp_path / "live.partial", table.schema(predictor().model.skeleton, poses_of(0).info, {})) as stream:
+        stream.append(poses_of(3).frames, PoseStream(predictor(), FullFrame(), StreamConfig()).state())
+    with pytest.raises(InputError, match="a live source cannot go on where it was cut short; use --overwrite"):
+        predict_video(address, tmp_path / "live.parquet", PoseStream(predictor(), FullFrame(), StreamConfig()), {})
+    assert (tmp_path / "live.partial").exists()
+
+
 # What a run is made of ----------------------------------------------------------------------------------------------------
 
 
@@ -324,8 +407,6 @@ def test_other_weights_or_another_detector_make_another_run(video: Path, tmp_pat
 def poses_of(frames: int) -> PoseSequence:
     clip = rendered(20)
     stream = PoseStream(predictor(), given(clip.boxes), StreamConfig())
-    from tiny_pose import as_frames
-
     answers = tuple(stream.over(as_frames(clip.frames)))[:frames]
     info = VideoInfo(source="walk", width=96, height=64, fps=25.0)
     return PoseSequence(info=info, skeleton=stream.skeleton, frames=answers)

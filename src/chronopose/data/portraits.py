@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,7 @@ class LspPictures:
 
 
 class JhmdbPictures:
-    """Frames of the training clips of JHMDB split 1, one labelled person in each, held in memory (0.2 MB a frame).
+    """Frames of the training (or test) clips of JHMDB split 1, one labelled person in each, held in memory (0.2 MB a frame).
 
     Args:
         folder: holds `annotations.json` (keypoint_names, and clips with video, splits, keypoints) and the videos.
@@ -48,7 +49,7 @@ class JhmdbPictures:
         InputError: if the folder is not laid out like this.
     """
 
-    def __init__(self, folder: Path, every: int = 6) -> None:
+    def __init__(self, folder: Path, every: int = 6, split: Literal["train", "test"] = "train") -> None:
         table = folder / "annotations.json"
         if not table.is_file():
             raise InputError(f"{folder}: no annotations.json there; wanted the folder of JHMDB clips")
@@ -60,7 +61,7 @@ class JhmdbPictures:
             clips = [
                 (folder / clip["video"], np.array(clip["keypoints"], dtype=np.float64))
                 for clip in stored["clips"]
-                if clip["splits"][0] == "train"
+                if clip["splits"][0] == split
             ]
         except (KeyError, ValueError) as error:
             raise InputError(f"{table}: {error}; wanted keypoint_names with face and neck, and clips") from None

@@ -35,11 +35,16 @@ class PersonConfig:
         backbone: a timm network with maps of stride 8, 16 and 32.
         width: channels of the merged map and of the head.
         long_side: of the pictures it is shown by default when it detects, in pixels.
+        score_scale: with `score_shift`, makes the score of a detection, the sigmoid of scale * logit + shift, the chance
+            that it is right; fitted after training by tools/calibrate_detector.py.
+        score_shift: see `score_scale`.
     """
 
     backbone: str = "mobilenetv4_conv_small"
     width: int = 80
     long_side: int = 320
+    score_scale: float = 1.0
+    score_shift: float = 0.0
 
     def __post_init__(self) -> None:
         if self.long_side < COARSEST or self.long_side % COARSEST:

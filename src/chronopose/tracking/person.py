@@ -26,7 +26,7 @@ class PersonDetector:
 
     Args:
         model: answers (B, 3, H, W) uint8 pixels with `logit` (B, N) and `boxes` (B, N, 4) in its own pixels, and keeps
-            its config as `.config`, with `long_side`.
+            its config as `.config`, with `long_side`, `score_scale` and `score_shift`.
         device: where it runs, as torch writes it.
         score: boxes below it are left out; keep it as low as the tracker's `low_score`.
         overlap: of two boxes that overlap more than this (intersection over union), the better one stays.
@@ -58,6 +58,7 @@ class PersonDetector:
         if batch_size < 1:
             raise InputError(f"batch_size must be positive, got {batch_size}")
         self.score, self.overlap, self.batch_size = score, overlap, batch_size
+        self.score_scale, self.score_shift = float(config.score_scale), float(config.score_shift)
         self.device = torch.device(device)
         self.model = model.to(self.device).eval()
 
@@ -74,7 +75,8 @@ class PersonDetector:
                 pixels = torch.from_numpy(np.stack([canvas for canvas, _ in boxed])).permute(0, 3, 1, 2)
                 with torch.inference_mode():
                     output = self.model(pixels.to(self.device))
-                    score, boxes = output.logit.float().sigmoid().cpu(), output.boxes.float().cpu()
+                    logit = self.score_scale * output.logit.float() + self.score_shift
+                    score, boxes = logit.sigmoid().cpu(), output.boxes.float().cpu()
                 for row, number in enumerate(part):
                     found[number] = self._persons(score[row], boxes[row], boxed[row][1], frames[number].shape[:2])
         return [one for one in found if one is not None]

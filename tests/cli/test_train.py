@@ -1,0 +1,154 @@
+"""`train` takes a recipe's fields from flags, then from a file, then from the recipe, and goes on where it stopped."""
+
+import csv
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from chronopose.cli.__main__ import run
+from chronopose.cli.train import recipes
+from chronopose.recipes import smoke
+
+SMALL = [
+    "--model.height", "32", "--model.width", "32", "--people.width", "48", "--people.height", "48", "--people.clips", "8",
+    "--train.batch-size", "2", "--train.checkpoint-every", "1", "--train.log-every", "1",
+]  # fmt: skip
+
+
+def config(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    """What --print-config shows."""
+    capsys.readouterr()
+    assert run(["train", *arguments, "--print-config"]) == 0
+    told = capsys.readouterr()
+    assert told.err == ""
+    values: dict[str, Any] = yaml.safe_load(told.out)
+    return values
+
+
+def test_without_flags_the_recipes_own_values_hold(capsys: pytest.CaptureFixture[str]) -> None:
+    values, wanted = config(capsys, "smoke"), smoke.config()
+    assert values["optim"]["lr"] == wanted.optim.lr == 0.002
+    assert values["model"]["backbone"]["name"] == wanted.model.backbone.name
+    assert tuple(values["people"]["people"]) == wanted.people.people
+    assert values["train"]["steps"] == wanted.train.steps
+
+
+def test_flags_win_over_the_file_and_the_file_over_the_recipe(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("optim: {lr: 0.01, clip_norm: null}\ntrain:\n  steps: 7\n  seed: 3\nmodel: {offsets: [-1, 0]}\n")
+    for arguments in (["--config", str(file)], [f"--config={file}"]):
+        values = config(capsys, "smoke", *arguments, "--train.steps", "9", "--model.backbone.neck-width", "24")
+        assert values["train"]["steps"] == 9  # the flag
+        assert (values["train"]["seed"], values["optim"]["lr"]) == (3, 0.01)  # the file
+        assert values["optim"]["clip_norm"] is None and values["model"]["offsets"] == [-1, 0]
+        assert values["optim"]["warmup_steps"] == smoke.config().optim.warmup_steps == 20  # the recipe
+        assert values["model"]["backbone"] == {"name": "mobilenetv4_conv_small_050", "stride": 8, "neck_width": 24}
+
+
+def test_a_field_that_a_recipe_leaves_out_stays_out_when_its_neighbour_is_set(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # The class says 1.0, the recipe None.
+    assert config(capsys, "dsta", "--optim.lr", "1e-4")["optim"]["clip_norm"] is None
+
+
+def test_a_flag_can_switch_a_value_off_and_take_a_list(capsys: pytest.CaptureFixture[str]) -> None:
+    values = config(capsys, "smoke", "--optim.clip-norm", "none", "--model.offsets", "-2", "-1", "0")
+    assert values["optim"]["clip_norm"] is None
+    assert values["model"]["offsets"] == [-2, -1, 0]
+
+
+def test_the_printed_configuration_can_be_given_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert len(recipes()) >= 4
+    for recipe in recipes():
+        printed = config(capsys, recipe)
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(printed))
+        assert config(capsys, recipe, "--config", str(tmp_path / "config.yaml")) == printed
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("optim: {lr: ", "not readable as YAML"),
+        ("= 3\n- [", "not readable as YAML"),
+        ("- 1\n- 2\n", "must hold fields and values, got list"),
+        ("", "must hold fields and values, got NoneType"),
+        ("optim: 3\n", "optim must hold fields and values, got 3"),
+        ("optm: {lr: 1}\n", "Did you mean --optim.lr?"),
+        ("optim: {lr: fast}\n", 'unable to convert "fast" into float'),
+        ("optim: {lr: -1}\n", "lr must be above 0, got -1.0"),
+    ],
+)
+def test_a_bad_file_is_one_line(text: str, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "bad.yaml").write_text(text)
+    assert run(["train", "smoke", "--config", str(tmp_path / "bad.yaml"), "--out", str(tmp_path / "run")]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("chronopose: ") and err.count("\n") == 1 and why in err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["train", "smokey"], "no recipe 'smokey'; there are .*smoke"),
+        (["train", "presets"], "no recipe 'presets'"),
+        (["train", "smoke", "--config"], "--config wants a YAML file"),
+        (["train", "smoke", "--config", "nix.yaml"], "--config nix.yaml: no such file"),
+        (["train", "smoke", "--people.people", "2", "1"], "people must be a fewest and a most in 1 to 8"),
+        (["train", "smoke", "--model.jfd", "x"], "Choose from"),
+        (["train", "person"], "data.lspet or data.jhmdb"),
+        (["train"], "RECIPE"),
+    ],
+)
+def test_a_run_that_cannot_begin_is_one_line(
+    arguments: list[str], why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(arguments) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("chronopose: ") and err.count("\n") == 1 and re.search(why, err), err
+    assert list(tmp_path.iterdir()) == []
+
+
+def steps_in(log: Path) -> list[int]:
+    with log.open() as file:
+        return [int(row["step"]) for row in csv.DictReader(file)]
+
+
+def test_a_short_run_writes_a_model_and_goes_on_from_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["train", "smoke", *SMALL, "--train.steps", "2", "--out", str(tmp_path)]
+    assert run(command) == 0
+    told = capsys.readouterr().out
+    assert told == f"wrote {tmp_path / 'model.safetensors'}\nnext: chronopose predict VIDEO --model {tmp_path}\n"
+    assert yaml.safe_load((tmp_path / "config.yaml").read_text())["train"]["steps"] == 2
+    assert steps_in(tmp_path / "train.csv") == [1, 2]
+    assert run(command) == 1
+    assert "holds a run of 2 steps" in capsys.readouterr().err
+    assert run([*command, "--train.steps", "3", "--resume"]) == 0
+    assert steps_in(tmp_path / "train.csv") == [1, 2, 3]
+    capsys.readouterr()
+    assert run(["models", "info", str(tmp_path)]) == 0
+    assert "people drawn by chronopose" in capsys.readouterr().out
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "chronopose.cli", "train", "smoke", *SMALL, "--out", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        until = time.monotonic() + 120
+        while not list(tmp_path.glob("checkpoints/*")) and time.monotonic() < until and process.poll() is None:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    last = "chronopose: stopped; the same command with --resume goes on from the last checkpoint"
+    assert err.splitlines()[-1] == last
+    assert "Traceback" not in err

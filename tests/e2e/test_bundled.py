@@ -1,0 +1,78 @@
+"""The weights that ship with the package: the demo, the defaults, and that they are better than not looking."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chronopose import formats
+from chronopose.cli.__main__ import run
+from chronopose.data.synthetic import SyntheticConfig, render_clip, truth
+from chronopose.evaluation import compare
+from chronopose.inference.estimator import load
+from chronopose.models import checkpoint
+from chronopose.video.writer import VideoWriter
+
+
+def test_both_models_ship_in_under_16_mb_each() -> None:
+    sizes = {name: path.stat().st_size for name, path in checkpoint.bundled().items()}
+    assert {"dsta-small", "person-small"} <= set(sizes)
+    assert max(sizes.values()) < 16e6
+
+
+@pytest.mark.parametrize("name", ["dsta-small", "person-small"])
+def test_a_bundled_model_says_what_it_was_trained_on(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["models", "info", name, "--json"]) == 0
+    row = json.loads(capsys.readouterr().out)
+    assert row["name"] == name
+    assert not row["data"].startswith("none")
+    assert row["licence"] and row["data_licence"]
+
+
+def test_the_doctor_misses_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["doctor", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["missing"] == {}
+
+
+def test_the_default_model_shows_frames_before_and_after() -> None:
+    spec = load().model.spec
+    assert min(spec.offsets) < 0 < max(spec.offsets)
+
+
+def test_the_demo_finds_the_persons_of_its_clip(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["demo", "-o", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["crossing.poses.mp4", "crossing.poses.parquet"]
+    line = re.search(r"against the truth: found (\d+) of (\d+) persons .*PCK@0.2 ([\d.]+) %", told)
+    assert line is not None, told
+    assert int(line[1]) > 0.8 * int(line[2])
+    assert float(line[3]) > 60
+    assert f"open {tmp_path / 'crossing.poses.mp4'}" in told
+    assert run(["demo", "-o", str(tmp_path)]) == 0  # again, over the results of before
+
+
+def test_a_video_of_ones_own_needs_no_flag(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = SyntheticConfig(seed=4, frames=12, width=320, height=240, people=(1, 1), occluders=(0, 0), motions=("waving",))
+    with VideoWriter(tmp_path / "wave.mp4", 320, 240, 25.0) as writer:
+        for index, picture in enumerate(render_clip(config, 0).frames):
+            writer.write(picture, index / 25)
+    assert run(["predict", str(tmp_path / "wave.mp4"), "--detector", "bundled", "-o", str(tmp_path)]) == 0
+    assert "12 frames" in capsys.readouterr().out
+    result = compare(formats.read(tmp_path / "wave.poses.parquet"), truth(config, 0))
+    assert result.found >= 10
+
+
+def test_the_default_model_beats_the_mean_pose(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["eval", "--limit", "24", "--baseline", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    model, mean = (found[name]["pck"]["tight"]["0.2"]["mean_points"] for name in ("dsta-small", "mean pose"))
+    assert model > mean + 0.2
+
+
+def test_sigma_is_neither_far_too_small_nor_far_too_large(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["eval", "--limit", "24", "--json"]) == 0
+    inside = json.loads(capsys.readouterr().out)["dsta-small"]["inside_one_sigma"]
+    assert 0.4 < inside < 0.9
+    assert np.isfinite(inside)

@@ -1,0 +1,58 @@
+"""Fits scale and shift of the person detector's logit, so that a score is the chance of an overlap of at least one half.
+
+    python tools/calibrate_detector.py WEIGHTS --jhmdb FOLDER
+
+Looks at frames of JHMDB's test clips of split 1, one labelled person each; people without a label count against the detector, so
+scores come out a little low.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import logit
+
+from chronopose.core.geometry import iou_matrix
+from chronopose.data.crowd import body_box
+from chronopose.data.portraits import JhmdbPictures
+from chronopose.models import checkpoint
+from chronopose.tracking.person import PersonDetector
+
+
+def main() -> None:
+    """Prints the two numbers for tools/ship.py --score, and a table of what they do."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("weights")
+    parser.add_argument("--jhmdb", type=Path, required=True)
+    arguments = parser.parse_args()
+    detector = PersonDetector(checkpoint.load(arguments.weights).model, "cpu", score=0.02)
+    pictures = JhmdbPictures(arguments.jhmdb, every=12, split="test")
+    raw, right = [], []
+    for index in range(0, len(pictures), 2):
+        picture = pictures.picture(index)
+        found = detector([picture.pixels])[0]
+        taken = False
+        truth = body_box(picture.xy_image, picture.reach_px)
+        for box, score in zip(found.boxes, found.scores):  # best first: the person is found once
+            hit = not taken and iou_matrix(box, truth)[0, 0] >= 0.5
+            taken |= hit
+            raw.append(logit(np.clip(score, 1e-4, 1 - 1e-4)))
+            right.append(hit)
+    x, y = np.array(raw), np.array(right, dtype=float)
+
+    def loss(parameters: np.ndarray) -> float:
+        z = parameters[0] * x + parameters[1]
+        return float(np.mean(np.logaddexp(0, z) - y * z))
+
+    scale, shift = minimize(loss, np.array([1.0, 0.0])).x
+    print(f"--score {scale:.3f} {shift:.3f}   ({len(x)} detections, {int(y.sum())} right)")
+    fitted = 1 / (1 + np.exp(-(scale * x + shift)))
+    for low in np.arange(0, 1, 0.1):
+        inside = (fitted >= low) & (fitted < low + 0.1)
+        if inside.any():
+            print(f"score {low:.1f} to {low + 0.1:.1f}: {inside.sum():5d} detections, {100 * y[inside].mean():.0f} % right")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""Turns a run's weights into the file that ships: float16, with a card that says what they were trained on.
+
+    python tools/ship.py RUN src/chronopose/weights/NAME.safetensors --data TEXT --data-licence TEXT --note TEXT ...
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from chronopose.models import checkpoint
+
+
+def main() -> None:
+    """Reads, says the size, writes."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", help="run folder or checkpoint")
+    parser.add_argument("target", type=Path)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--data-licence", required=True)
+    parser.add_argument("--note", action="append", default=[])
+    parser.add_argument("--score", type=float, nargs=2, metavar=("SCALE", "SHIFT"), help="of a detector's logit")
+    arguments = parser.parse_args()
+    model = checkpoint.load(arguments.run).model
+    if arguments.score is not None:
+        from dataclasses import replace
+
+        scale, shift = arguments.score
+        model.config = replace(model.config, score_scale=scale, score_shift=shift)  # type: ignore[type-var, assignment]
+    card = checkpoint.Card(data=arguments.data, data_licence=arguments.data_licence, notes=tuple(arguments.note))
+    checkpoint.save(model, arguments.target, card, dtype=torch.float16)
+    print(f"{arguments.target}: {arguments.target.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
