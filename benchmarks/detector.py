@@ -10,6 +10,7 @@ right nor wrong. A detection is right where it overlaps a person not yet found w
 import argparse
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +18,19 @@ import torch
 from PIL import Image
 
 from chronopose.core import geometry
+from chronopose.models import checkpoint
 from chronopose.tracking.person import PersonDetector
 
 TALL_PX = 96.0
-SCORES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+SCORES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 
 
-def load(folder: Path) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Pixels, boxes (N, 4) of persons, and whether each is a crowd, of every photograph."""
+Photograph = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Pixels (H, W, 3), boxes (N, 4) of persons, and whether each of them is a crowd (N,)."""
+
+
+def load(folder: Path) -> list[Photograph]:
+    """The photographs of a folder with `persons.json` and `images/`."""
     stored = json.loads((folder / "persons.json").read_text())
     loaded = []
     for image in stored["images"]:
@@ -68,13 +74,12 @@ def main() -> None:
     parser.add_argument("--long-side", type=int, nargs="*", default=[], help="of the network's picture, in pixels")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    from chronopose.models import checkpoint
-
     model = checkpoint.load(arguments.weights).model
     table(model, load(arguments.data), arguments.long_side or [None])
 
 
-def table(model: torch.nn.Module, photographs: list, sides: list) -> None:
+def table(model: torch.nn.Module, photographs: list[Photograph], sides: Sequence[int | None]) -> None:
+    """Prints recall and precision for each size of the network's picture and each least score."""
     print("| long side | score | recall | precision | persons | ms/photo |\n|---|---|---|---|---|---|")
     for side in sides:
         detector = PersonDetector(model, score=min(SCORES), long_side=side)

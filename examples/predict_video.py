@@ -13,7 +13,9 @@ def main(video: str) -> None:
     for frame in poses:
         for person in frame.poses:
             (x, y), sigma = person.xy[wrist], person.sigma[wrist] if person.sigma is not None else (0, 0)
-            print(f"{frame.time_s:7.3f} s  person {person.track_id}  left wrist {x:.0f}, {y:.0f} +- {max(sigma):.0f} px")
+            print(
+                f"{frame.time_s:7.3f} s  person {person.track_id}  left wrist {x:.0f}, {y:.0f} +- {max(sigma):.0f} px"
+            )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Fits scale and shift of the person detector's logit, so that a score is the chance of an overlap of at least one half.
+"""Fits scale and shift of the person detector's logit: a score is then the chance of overlapping a person by half.
 
     python tools/calibrate_detector.py WEIGHTS --jhmdb FOLDER
 
-Looks at frames of JHMDB's test clips of split 1, one labelled person each; people without a label count against the detector, so
-scores come out a little low.
+Looks at frames of JHMDB's test clips of split 1, one labelled person each; people without a label count against the
+detector, so scores come out a little low.
 """
 
 import argparse
@@ -51,7 +51,8 @@ def main() -> None:
     for low in np.arange(0, 1, 0.1):
         inside = (fitted >= low) & (fitted < low + 0.1)
         if inside.any():
-            print(f"score {low:.1f} to {low + 0.1:.1f}: {inside.sum():5d} detections, {100 * y[inside].mean():.0f} % right")
+            share = 100 * y[inside].mean()
+            print(f"score {low:.1f} to {low + 0.1:.1f}: {inside.sum():5d} detections, {share:.0f} % right")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,10 @@ SOURCE = ROOT / "src" / "chronopose"
 
 def tree() -> str:
     """A block of indented lines, one for each module."""
-    files = sorted((f for f in SOURCE.rglob("*.py") if f.name != "__init__.py"), key=lambda f: (len(f.relative_to(SOURCE).parts), f))
+    files = sorted(
+        (f for f in SOURCE.rglob("*.py") if f.name != "__init__.py"),
+        key=lambda f: (len(f.relative_to(SOURCE).parts), f),
+    )
     names = [str(file.relative_to(SOURCE)) for file in files]
     lines = [(ast.get_docstring(ast.parse(file.read_text())) or "").split("\n", 1)[0] for file in files]
     width = max(map(len, names)) + 2

@@ -1,6 +1,6 @@
 """Turns a run's weights into the file that ships: float16, with a card that says what they were trained on.
 
-    python tools/ship.py RUN src/chronopose/weights/NAME.safetensors --data TEXT --data-licence TEXT --note TEXT ...
+python tools/ship.py RUN src/chronopose/weights/NAME.safetensors --data TEXT --data-licence TEXT --note TEXT ...
 """
 
 import argparse

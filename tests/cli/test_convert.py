@@ -81,7 +81,9 @@ def test_relabel_gives_the_ids_back_to_poses_that_lost_them(
     mixed = replace(
         poses,
         frames=tuple(
-            replace(frame, poses=tuple(replace(frame.poses[i], track_id=int(rng.integers(99))) for i in rng.permutation(2)))
+            replace(
+                frame, poses=tuple(replace(frame.poses[i], track_id=int(rng.integers(99))) for i in rng.permutation(2))
+            )
             for frame in poses
         ),
     )

@@ -129,20 +129,26 @@ def test_a_mistake_ends_a_real_process_with_code_1_and_one_line() -> None:
 
 def test_a_missing_video(refused: Refused, weights: str, tmp_path: Path) -> None:
     out = tmp_path / "poses"
-    assert "nix.mp4: no such file or folder" in refused("predict", "nix.mp4", "--model", weights, "--full-frame", "-o", out)
+    assert "nix.mp4: no such file or folder" in refused(
+        "predict", "nix.mp4", "--model", weights, "--full-frame", "-o", out
+    )
 
 
 def test_a_corrupt_video(refused: Refused, weights: str, tmp_path: Path) -> None:
     (tmp_path / "bad.mp4").write_bytes(os.urandom(5000))
     (tmp_path / "empty.mp4").write_bytes(b"")
     for name, why in (("bad", "cannot be opened as a video"), ("empty", "the file is empty")):
-        told = refused("predict", tmp_path / f"{name}.mp4", "--model", weights, "--full-frame", "-o", tmp_path / "poses")
+        told = refused(
+            "predict", tmp_path / f"{name}.mp4", "--model", weights, "--full-frame", "-o", tmp_path / "poses"
+        )
         assert f"{name}.mp4: {why}" in told
     assert not list(tmp_path.glob("poses/*"))
 
 
 def test_a_folder_without_images(refused: Refused, weights: str, tmp_path: Path) -> None:
-    assert "holds no image" in refused("predict", tmp_path, "--model", weights, "--full-frame", "-o", tmp_path / "poses")
+    assert "holds no image" in refused(
+        "predict", tmp_path, "--model", weights, "--full-frame", "-o", tmp_path / "poses"
+    )
 
 
 def test_an_unknown_model(refused: Refused, video: str, tmp_path: Path) -> None:
@@ -184,7 +190,9 @@ def test_a_typo_is_answered_with_what_was_meant(typed: list[str], meant: str, re
 
 def test_boxes_and_full_frame_at_once(refused: Refused, video: str, weights: str, tmp_path: Path) -> None:
     (tmp_path / "boxes.csv").write_text("frame,x1,y1,x2,y2\n0,1,1,9,9\n")
-    told = refused("predict", video, "--model", weights, "--full-frame", "--boxes", tmp_path / "boxes.csv", "-o", tmp_path)
+    told = refused(
+        "predict", video, "--model", weights, "--full-frame", "--boxes", tmp_path / "boxes.csv", "-o", tmp_path
+    )
     assert "give one of them" in told
 
 
@@ -220,7 +228,8 @@ def test_an_output_folder_that_cannot_be_made(refused: Refused, video: str, weig
 
 
 @pytest.mark.parametrize(
-    ("frames", "why"), [(["x"], "--frames"), (["-2", "-1"], "must be among the offsets"), (["0", "0"], "without repeats")]
+    ("frames", "why"),
+    [(["x"], "--frames"), (["-2", "-1"], "must be among the offsets"), (["0", "0"], "without repeats")],
 )
 def test_frames_that_are_none(
     frames: list[str], why: str, refused: Refused, video: str, weights: str, tmp_path: Path
@@ -269,7 +278,18 @@ def test_scoring_without_what_it_needs(refused: Refused, weights: str, tmp_path:
 def test_several_videos_of_which_one_is_bad(
     video: str, weights: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    start = ["predict", "nix.mp4", video, "--model", weights, "--full-frame", "--no-video", "--json", "-o", str(tmp_path)]
+    start = [
+        "predict",
+        "nix.mp4",
+        video,
+        "--model",
+        weights,
+        "--full-frame",
+        "--no-video",
+        "--json",
+        "-o",
+        str(tmp_path),
+    ]
     assert run(start) == 1
     told = capsys.readouterr()
     assert told.err == "chronopose: nix.mp4: no such file or folder; wanted a video, an image or a folder of images\n"

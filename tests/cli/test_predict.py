@@ -192,7 +192,11 @@ def test_saved_poses_are_drawn_on_their_frames(
     ending: str, video: str, weights: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     boxes = {frame: box for frame, box in enumerate(rendered(12).boxes) if frame in (4, 5)}
-    rows = [f"{frame},{','.join(map(str, box))},{person}" for frame, both in boxes.items() for person, box in enumerate(both)]
+    rows = [
+        f"{frame},{','.join(map(str, box))},{person}"
+        for frame, both in boxes.items()
+        for person, box in enumerate(both)
+    ]
     (tmp_path / "boxes.csv").write_text("\n".join(["frame,x1,y1,x2,y2,track", *rows]))
     command = ["predict", video, "--model", weights, "--boxes", str(tmp_path / "boxes.csv"), "--no-video"]
     assert run([*command, "--to", "csv,coco,posetrack", "-o", str(tmp_path)]) == 0

@@ -54,7 +54,9 @@ def test_the_demo_finds_the_persons_of_its_clip(tmp_path: Path, capsys: pytest.C
 
 
 def test_a_video_of_ones_own_needs_no_flag(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    config = SyntheticConfig(seed=4, frames=12, width=320, height=240, people=(1, 1), occluders=(0, 0), motions=("waving",))
+    config = SyntheticConfig(
+        seed=4, frames=12, width=320, height=240, people=(1, 1), occluders=(0, 0), motions=("waving",)
+    )
     with VideoWriter(tmp_path / "wave.mp4", 320, 240, 25.0) as writer:
         for index, picture in enumerate(render_clip(config, 0).frames):
             writer.write(picture, index / 25)

@@ -195,7 +195,9 @@ def uninterrupted(long: Long) -> PoseSequence:
     return read(long.folder / "whole" / "long.poses.parquet")
 
 
-def stopped_after(growths: int, command: list[str], partial: Path, by: signal.Signals = signal.SIGKILL) -> tuple[int, str]:
+def stopped_after(
+    growths: int, command: list[str], partial: Path, by: signal.Signals = signal.SIGKILL
+) -> tuple[int, str]:
     """Starts the command, stops it when its results have grown so many times; gives its exit code and last words."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout is not None
@@ -363,14 +365,14 @@ def test_a_recording_that_is_stopped_in_the_midst_of_a_chunk_is_finished_too(add
                 raise KeyboardInterrupt
             return super().__call__(frames)
 
-    outcome = predict_video(
-        address, tmp_path / "live.parquet", PoseStream(predictor(), Tired(), StreamConfig()), {}
-    )
+    outcome = predict_video(address, tmp_path / "live.parquet", PoseStream(predictor(), Tired(), StreamConfig()), {})
     assert outcome.frames == len(read(outcome.results)) == 14
 
 
 def test_a_live_source_is_not_gone_on_with(address: str, tmp_path: Path) -> None:
-    with ResultStream.create(tmp_path / "live.partial", table.schema(predictor().model.skeleton, poses_of(0).info, {})) as stream:
+    with ResultStream.create(
+        tmp_path / "live.partial", table.schema(predictor().model.skeleton, poses_of(0).info, {})
+    ) as stream:
         stream.append(poses_of(3).frames, PoseStream(predictor(), FullFrame(), StreamConfig()).state())
     with pytest.raises(InputError, match="a live source cannot go on where it was cut short; use --overwrite"):
         predict_video(address, tmp_path / "live.parquet", PoseStream(predictor(), FullFrame(), StreamConfig()), {})

@@ -29,7 +29,9 @@ def clips(count: int) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("batch", [1, 3, 7, 64])
 def test_batches_of_any_size_answer_like_one_by_one(batch: int) -> None:
     pixels, transforms = clips(11)
-    alone = [Predictor(predictor().model, "cpu", batch=1).clips(pixels[i : i + 1], transforms[i : i + 1]) for i in range(11)]
+    alone = [
+        Predictor(predictor().model, "cpu", batch=1).clips(pixels[i : i + 1], transforms[i : i + 1]) for i in range(11)
+    ]
     together = Predictor(predictor().model, "cpu", batch=batch).clips(pixels, transforms)
     assert together.sigma is not None
     np.testing.assert_allclose(together.xy, np.concatenate([one.xy for one in alone]), atol=1e-4)
@@ -51,7 +53,9 @@ def test_clips_are_answered_as_by_the_models_own_forward_pass() -> None:
 def test_a_bigger_box_moves_joints_and_sigma_by_the_transform() -> None:
     pixels, _ = clips(1)
     spec = predictor().model.spec
-    near, far = ([crop_to_image(box, spec.height, spec.width, spec.margin)] for box in ([10, 20, 40, 60], [100, 5, 160, 85]))
+    near, far = (
+        [crop_to_image(box, spec.height, spec.width, spec.margin)] for box in ([10, 20, 40, 60], [100, 5, 160, 85])
+    )
     here, there = predictor().clips(pixels, np.stack(near)), predictor().clips(pixels, np.stack(far))
     assert here.sigma is not None and there.sigma is not None
     # The second box has sides twice as long: the same crop means twice the distances about the box's centre.

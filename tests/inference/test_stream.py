@@ -182,7 +182,9 @@ def test_any_chunk_size_gives_the_same_answers(crop: str) -> None:
 
 def test_a_person_long_out_of_sight_is_anchored_anew_whatever_the_chunk_size() -> None:
     clip = rendered(30)
-    boxes = {frame: (drifting(30, 0.1)[frame], np.ones(1), np.zeros(1, int)) for frame in range(30) if not 5 <= frame < 20}
+    boxes = {
+        frame: (drifting(30, 0.1)[frame], np.ones(1), np.zeros(1, int)) for frame in range(30) if not 5 <= frame < 20
+    }
     config = StreamConfig(tracker=TrackerConfig(patience=10), drift=0.5)
     small, large = (answers(as_frames(clip.frames), BoxFile(boxes), replace(config, chunk=n)) for n in (1, 30))
     same(small, large, 1e-3)
@@ -219,7 +221,9 @@ def test_a_lag_of_one_waits_for_one_frame() -> None:
 def test_a_model_that_looks_back_only_answers_at_once_by_itself() -> None:
     clip = rendered(12)
     stream = PoseStream(predictor((-2, -1, 0)), given(clip.boxes), StreamConfig(chunk=1))
-    assert [[answer.frame for answer in stream.push(frame)] for frame in as_frames(clip.frames)] == [[i] for i in range(12)]
+    assert [[answer.frame for answer in stream.push(frame)] for frame in as_frames(clip.frames)] == [
+        [i] for i in range(12)
+    ]
 
 
 def test_more_lag_than_the_model_wants_changes_nothing() -> None:
@@ -265,7 +269,15 @@ def test_ids_of_a_box_file_are_kept_and_ids_that_are_missing_are_made() -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("crop", "loose"), ("drift", -0.1), ("drift", 1.5), ("detect_every", 0), ("chunk", 0), ("lag", -1), ("max_persons", 0)],
+    [
+        ("crop", "loose"),
+        ("drift", -0.1),
+        ("drift", 1.5),
+        ("detect_every", 0),
+        ("chunk", 0),
+        ("lag", -1),
+        ("max_persons", 0),
+    ],
 )
 def test_settings_that_make_no_sense_are_named(field: str, value: object) -> None:
     with pytest.raises(InputError, match=field):

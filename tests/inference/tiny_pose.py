@@ -46,7 +46,13 @@ def rendered(frames: int, people: int = 2, *, width: int = 96, height: int = 64)
     motions = ("walking", "waving")
     return render_clip(
         SyntheticConfig(
-            seed=3, frames=frames, width=width, height=height, people=(people, people), occluders=(0, 0), motions=motions
+            seed=3,
+            frames=frames,
+            width=width,
+            height=height,
+            people=(people, people),
+            occluders=(0, 0),
+            motions=motions,
         ),
         0,
     )
@@ -59,7 +65,9 @@ def as_frames(pixels: Iterable[Pixels], fps: float = 25.0) -> list[Frame]:
 def given(boxes: NDArray[np.floating], *, ids: bool = True) -> BoxFile:
     """The boxes (T, P, 4) of P persons as a user's file, a person's number being the id."""
     number = np.arange(boxes.shape[1]) if ids else np.full(boxes.shape[1], -1)
-    return BoxFile({frame: (here.astype(np.float32), np.ones(len(here), np.float32), number) for frame, here in enumerate(boxes)})
+    return BoxFile(
+        {frame: (here.astype(np.float32), np.ones(len(here), np.float32), number) for frame, here in enumerate(boxes)}
+    )
 
 
 def still(clip: SyntheticClip) -> Floats:
@@ -95,7 +103,9 @@ class BrightSpots:
         return Detections(np.array(boxes, np.float32).reshape(-1, 4), np.array(scores, np.float32))
 
 
-def moving_spots(frames: int, spots: Sequence[tuple[int, int, int, int]], size: tuple[int, int] = (64, 128)) -> list[Frame]:
+def moving_spots(
+    frames: int, spots: Sequence[tuple[int, int, int, int]], size: tuple[int, int] = (64, 128)
+) -> list[Frame]:
     """Dark noise with bright noisy rectangles of 12 x 20 pixels: (x, y at frame 0, x step, brightness 128 to 255)."""
     rng = np.random.default_rng(5)
     pictures = []

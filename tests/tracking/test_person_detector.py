@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from chronopose.inference.finding import choose_detector
 from chronopose.core import geometry
 from chronopose.core.errors import InputError
 from chronopose.core.types import Pixels
+from chronopose.inference.finding import choose_detector
 from chronopose.tracking.detector import Detector
 from chronopose.tracking.person import PersonDetector
 
@@ -26,7 +26,7 @@ class Bright(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.config = SimpleNamespace(long_side=128)
+        self.config = SimpleNamespace(long_side=128, score_scale=1.0, score_shift=0.0)
         self.shapes: list[tuple[int, ...]] = []
 
     def forward(self, pixels: Tensor) -> Answer:

@@ -30,7 +30,11 @@ _GOES_ON = {
 def build_app() -> App:
     """The command line; a verb's module is imported when the verb, or its help, is asked for."""
     app = App(
-        name="chronopose", version=__version__, help="Human pose estimation in video.", result_action="return_value"
+        name="chronopose",
+        version=__version__,
+        help="Human pose estimation in video.",
+        result_action="return_value",
+        suppress_keyboard_interrupt=False,  # `run` has more to say about it
     )
     for name, (place, summary) in _VERBS.items():
         app.command(f"chronopose.cli.{place}", name=name, help=summary)

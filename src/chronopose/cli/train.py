@@ -47,7 +47,13 @@ def train(
     recipe_config = module.config()
     file, rest = _config_file(list(flags))
     about = f"{module.__doc__}\n\n--config FILE takes fields from a YAML file, under those given as flags."
-    verb = App(name=f"chronopose train {recipe}", help=about, version_flags=[], result_action="return_value")
+    verb = App(
+        name=f"chronopose train {recipe}",
+        help=about,
+        version_flags=[],
+        result_action="return_value",
+        suppress_keyboard_interrupt=False,
+    )
     verb.config = [Dict(_read_yaml(file, recipe_config), source=str(file))] if file else []
     verb.default_parameter = Parameter(consume_multiple=True)  # --window -1 0 1
     form = _form(recipe_config)

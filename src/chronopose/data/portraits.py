@@ -39,7 +39,7 @@ class LspPictures:
 
 
 class JhmdbPictures:
-    """Frames of the training (or test) clips of JHMDB split 1, one labelled person in each, held in memory (0.2 MB a frame).
+    """Frames of the training or test clips of JHMDB split 1, one labelled person in each, held in memory.
 
     Args:
         folder: holds `annotations.json` (keypoint_names, and clips with video, splits, keypoints) and the videos.

@@ -43,7 +43,8 @@ def detection_loss(
         target, owner = assign(logit.sigmoid(), overlap, centres, truth, known, per_person)
         trusted = 1 - _doubtful(logit.sigmoid(), overlap, centres, doubt).to(logit) * (target == 0)
         total = target.sum().clamp_min(1.0)
-    # Focal with exponent 1. With the usual 2 the boxes take nearly all of the gradient for the first half of a short run.
+    # Focal with exponent 1: with the usual 2 the boxes take nearly all of the gradient while scores are still low, and
+    # a short run ends with boxes that fit and scores that tell little.
     surprise = (target - logit.sigmoid()).abs()
     score = functional.binary_cross_entropy_with_logits(logit, target, reduction="none") * surprise * trusted
     answers = target > 0

@@ -35,8 +35,8 @@ class PersonConfig:
         backbone: a timm network with maps of stride 8, 16 and 32.
         width: channels of the merged map and of the head.
         long_side: of the pictures it is shown by default when it detects, in pixels.
-        score_scale: with `score_shift`, makes the score of a detection, the sigmoid of scale * logit + shift, the chance
-            that it is right; fitted after training by tools/calibrate_detector.py.
+        score_scale: with `score_shift`, makes the score of a detection, the sigmoid of scale * logit + shift, the
+            chance that it is right; fitted after training by tools/calibrate_detector.py.
         score_shift: see `score_scale`.
     """
 

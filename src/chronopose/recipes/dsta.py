@@ -68,8 +68,5 @@ def build(config: Config) -> tuple[DSTA, nn.Module, TrainingClips]:
         people: LSPExtended | SyntheticPeople = LSPExtended(config.lspet, "train")
     else:
         people = SyntheticPeople(config=SyntheticConfig(seed=config.train.seed))
-    return (
-        model,
-        RLELoss(model.skeleton),
-        TrainingClips((Share(dataset=people),), model.spec, model.skeleton, config.augment),
-    )
+    clips = TrainingClips((Share(dataset=people),), model.spec, model.skeleton, config.augment)
+    return model, loss, clips
