@@ -99,15 +99,13 @@ def main(model: str) -> None:
     """Prints the table."""
     predictor = load(model, device="cpu").predictor
     offsets = " ".join(map(str, predictor.model.spec.offsets))
-    print("# Locked against exact crops\n")
-    print(
-        f"`python benchmarks/crop_modes.py {model}`: {CLIPS} drawn clips of {FRAMES} frames a scene, true boxes with 2 %"
-    )
-    print(
-        f"jitter, window {offsets}, CPU. Time is the median of {ROUNDS} rounds, modes interleaved, decoding and detection"
-    )
-    print("excluded, as a ratio to exact. PCK by the longer side of the box; shift is the joints' mean distance from")
-    print("those of exact crops, in percent of it.\n")
+    print(f"""# Locked against exact crops
+
+`python benchmarks/crop_modes.py {model}`: {CLIPS} drawn clips of {FRAMES} frames a scene, true boxes with 2 % jitter,
+window {offsets}, CPU. Time is the median of {ROUNDS} rounds, modes interleaved, decoding and detection excluded, as a
+ratio to exact. PCK by the longer side of the box; shift is the joints' mean distance from those of exact crops, in
+percent of it.
+""")
     print("| scene | mode | crops encoded per pose | time | PCK@0.2 | PCK@0.1 | PCK@0.05 | shift |")
     print("|---|---|---|---|---|---|---|---|")
     for scene, config in SCENES.items():

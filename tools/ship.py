@@ -4,6 +4,7 @@ python tools/ship.py RUN src/chronopose/weights/NAME.safetensors --data TEXT --d
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -19,14 +20,14 @@ def main() -> None:
     parser.add_argument("--data", required=True)
     parser.add_argument("--data-licence", required=True)
     parser.add_argument("--note", action="append", default=[])
+    parser.add_argument("--long-side", type=int, help="of a detector's picture, in pixels")
     parser.add_argument("--score", type=float, nargs=2, metavar=("SCALE", "SHIFT"), help="of a detector's logit")
     arguments = parser.parse_args()
     model = checkpoint.load(arguments.run).model
+    changed = {"long_side": arguments.long_side} if arguments.long_side else {}
     if arguments.score is not None:
-        from dataclasses import replace
-
-        scale, shift = arguments.score
-        model.config = replace(model.config, score_scale=scale, score_shift=shift)  # type: ignore[type-var, assignment]
+        changed |= dict(zip(("score_scale", "score_shift"), arguments.score, strict=True))
+    model.config = replace(model.config, **changed)  # type: ignore[type-var, assignment]
     card = checkpoint.Card(data=arguments.data, data_licence=arguments.data_licence, notes=tuple(arguments.note))
     checkpoint.save(model, arguments.target, card, dtype=torch.float16)
     print(f"{arguments.target}: {arguments.target.stat().st_size / 1e6:.1f} MB")

@@ -66,7 +66,11 @@ class Config:
         )
     )
     data: DataConfig = field(default_factory=DataConfig)
-    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    augment: AugmentConfig = field(
+        default_factory=lambda: AugmentConfig(
+            scale=0.2, rotate_deg=25.0, rotate=0.5, half_body=0.05, colour=0.3, erase=0.15
+        )
+    )
     optim: OptimConfig = field(
         default_factory=lambda: OptimConfig(
             lr=1.5e-3, weight_decay=0.05, warmup_steps=300, schedule="cosine", final_lr_fraction=0.02, clip_norm=10.0

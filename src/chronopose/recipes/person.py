@@ -58,12 +58,12 @@ class Config:
     data: DataConfig = field(default_factory=DataConfig)
     optim: OptimConfig = field(
         default_factory=lambda: OptimConfig(
-            lr=1.5e-3, weight_decay=0.02, warmup_steps=300, schedule="cosine", clip_norm=10.0
+            lr=1.5e-3, weight_decay=0.02, warmup_steps=150, schedule="cosine", clip_norm=10.0
         )
     )
     train: TrainConfig = field(
         default_factory=lambda: TrainConfig(
-            steps=5000, batch_size=16, ema_decay=0.998, checkpoint_every=500, log_every=50, workers=1, threads=1
+            steps=3600, batch_size=16, seed=3, ema_decay=0.996, checkpoint_every=300, log_every=50, workers=1, threads=1
         )
     )
 
