@@ -36,7 +36,7 @@ def true_answers(people: SyntheticPeople, shift_px: float = 0.0) -> Answers:
     xy = np.stack([clip.xy_image[0] for clip in clips])
     return Answers(
         skeleton=people.skeleton,
-        xy=xy + (shift_px, 0),
+        xy=xy + np.array([shift_px, 0.0]),
         sigma=np.full_like(xy, 2.0),
         truth=xy,
         visible=np.stack([clip.visible[0] for clip in clips]),
@@ -44,7 +44,7 @@ def true_answers(people: SyntheticPeople, shift_px: float = 0.0) -> Answers:
     )
 
 
-# A data set ---------------------------------------------------------------------------------------------------------------
+# A data set -------------------------------------------------------------------------------------------------------
 
 
 def test_a_model_is_scored_on_a_data_set(people: SyntheticPeople, predictor: Predictor) -> None:
@@ -137,7 +137,7 @@ def test_the_mean_pose_of_one_person_judged_on_that_person_is_the_truth(people: 
     assert len(answers.xy) == 1
 
 
-# A video ------------------------------------------------------------------------------------------------------------------
+# A video ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

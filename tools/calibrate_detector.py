@@ -1,9 +1,9 @@
-"""Fits scale and shift of the person detector's logit: a score is then the chance of overlapping a person by half.
+"""Puts the person detector's scores where the tracker's thresholds are: 0.5 is the score of the best F1.
 
     python tools/calibrate_detector.py WEIGHTS --jhmdb FOLDER
 
 Looks at frames of JHMDB's test clips of split 1, one labelled person each; people without a label count against the
-detector, so scores come out a little low.
+detector. The scale is that of a logistic fit of being right (an overlap of at least one half) to the logit.
 """
 
 import argparse
@@ -29,7 +29,9 @@ def main() -> None:
     detector = PersonDetector(checkpoint.load(arguments.weights).model, "cpu", score=0.02)
     pictures = JhmdbPictures(arguments.jhmdb, every=12, split="test")
     raw, right = [], []
-    for index in range(0, len(pictures), 2):
+    chosen = range(0, len(pictures), 2)
+    persons = len(chosen)
+    for index in chosen:
         picture = pictures.picture(index)
         found = detector([picture.pixels])[0]
         taken = False
@@ -45,14 +47,14 @@ def main() -> None:
         z = parameters[0] * x + parameters[1]
         return float(np.mean(np.logaddexp(0, z) - y * z))
 
-    scale, shift = minimize(loss, np.array([1.0, 0.0])).x
-    print(f"--score {scale:.3f} {shift:.3f}   ({len(x)} detections, {int(y.sum())} right)")
-    fitted = 1 / (1 + np.exp(-(scale * x + shift)))
-    for low in np.arange(0, 1, 0.1):
-        inside = (fitted >= low) & (fitted < low + 0.1)
-        if inside.any():
-            share = 100 * y[inside].mean()
-            print(f"score {low:.1f} to {low + 0.1:.1f}: {inside.sum():5d} detections, {share:.0f} % right")
+    scale = float(minimize(loss, np.array([1.0, 0.0])).x[0])
+    order = np.argsort(-x)
+    found = np.cumsum(y[order])
+    f1 = 2 * found / (np.arange(len(x)) + 1 + persons)
+    best = int(f1.argmax())
+    shift = -scale * float(x[order][best])
+    print(f"--score {scale:.2f} {shift:.2f}")
+    print(f"at 0.5: recall {found[best] / persons:.2f}, precision {found[best] / (best + 1):.2f}, {persons} persons")
 
 
 if __name__ == "__main__":

@@ -233,7 +233,7 @@ def _paint_body(
                 radii = reach[j].tolist() if max(radii) > max(height, width) else radii
                 colour = colours[sides[j]]
                 rim_px = max(1.0, line_px * 0.3)
-                patch.ellipse(points[j], radii, (colour, 0.25 * opacity[j]), (colour, 0.8 * opacity[j]), rim_px)
+                patch.ellipse(points[j], radii, (colour, 0.12 * opacity[j]), (colour, 0.6 * opacity[j]), rim_px)
     limbs = [(a, b) for a, b in pose.skeleton.limb_indices.tolist() if known[a] and known[b]]
     thin = [0.6 if _on_face(joint) else 1.0 for joint in pose.skeleton.joints]
     for a, b in limbs:

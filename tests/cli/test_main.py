@@ -19,16 +19,16 @@ from tiny_pose import rendered, save_tiny, write_video
 Refused = Callable[..., str]
 
 FLAGS = {
-    "predict": "--out -o --model --frames --detector --boxes --full-frame --detect-every --crop --drift --max-persons --to "
-    "--video --no-video --overwrite --device --json --verbose -v",
+    "predict": "--out -o --model --frames --detector --boxes --full-frame --detect-every --crop --drift --max-persons "
+    "--to --video --no-video --overwrite --device --json --verbose -v",
     "demo": "--out -o",
     "draw": "--out -o",
     "convert": "--to",
     "relabel": "--patience",
     "eval": "--data --folder --poses --truth --limit --seed --baseline --device --json",
     "train": "RECIPE",
-    "train smoke": "--model.offsets --model.backbone.name --optim.lr --train.steps --people.clips --out --resume --pretrained "
-    "--print-config --config",
+    "train smoke": "--model.offsets --model.backbone.name --optim.lr --train.steps --people.clips --out --resume "
+    "--pretrained --print-config --config",
     "models": "list info",
     "models list": "--json",
     "models info": "NAME --json",
@@ -61,7 +61,7 @@ def refused(capsys: pytest.CaptureFixture[str]) -> Refused:
     return line
 
 
-# Help ---------------------------------------------------------------------------------------------------------------------
+# Help -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("verb", FLAGS)
@@ -117,7 +117,7 @@ def test_the_installed_command_is_the_same_program() -> None:
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, __version__, "")
 
 
-# Mistakes -----------------------------------------------------------------------------------------------------------------
+# Mistakes ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_mistake_ends_a_real_process_with_code_1_and_one_line() -> None:

@@ -17,8 +17,8 @@ from chronopose.cli.train import recipes
 from chronopose.recipes import smoke
 
 SMALL = [
-    "--model.height", "32", "--model.width", "32", "--people.width", "48", "--people.height", "48", "--people.clips", "8",
-    "--train.batch-size", "2", "--train.checkpoint-every", "1", "--train.log-every", "1",
+    "--model.height", "32", "--model.width", "32", "--people.width", "48", "--people.height", "48",
+    "--people.clips", "8", "--train.batch-size", "2", "--train.checkpoint-every", "1", "--train.log-every", "1",
 ]  # fmt: skip
 
 
@@ -125,15 +125,18 @@ def steps_in(log: Path) -> list[int]:
 
 
 def test_a_short_run_writes_a_model_and_goes_on_from_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = ["train", "smoke", *SMALL, "--train.steps", "2", "--out", str(tmp_path)]
-    assert run(command) == 0
+    command = ["train", "smoke", *SMALL, "--out", str(tmp_path), "--train.steps"]
+    assert run([*command, "2"]) == 0
     told = capsys.readouterr().out
     assert told == f"wrote {tmp_path / 'model.safetensors'}\nnext: chronopose predict VIDEO --model {tmp_path}\n"
     assert yaml.safe_load((tmp_path / "config.yaml").read_text())["train"]["steps"] == 2
     assert steps_in(tmp_path / "log.csv") == [1, 2]
-    assert run(command) == 1
+    before = (tmp_path / "config.yaml").read_bytes()
+    assert run([*command, "3", "--optim.lr", "9"]) == 1
     assert "holds a run of 2 steps" in capsys.readouterr().err
-    assert run([*command, "--train.steps", "3", "--resume"]) == 0
+    assert (tmp_path / "config.yaml").read_bytes() == before
+    assert run([*command, "3", "--resume"]) == 0
+    assert yaml.safe_load((tmp_path / "config.yaml").read_text())["train"]["steps"] == 3
     assert steps_in(tmp_path / "log.csv") == [1, 2, 3]
     capsys.readouterr()
     assert run(["models", "info", str(tmp_path)]) == 0

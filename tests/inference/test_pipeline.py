@@ -1,6 +1,5 @@
-"""A video's results survive a kill, a second call, a full disk and a broken file; its annotated copy keeps every frame."""
+"""A video's results survive a kill, a full disk and a broken file; its annotated copy keeps every frame."""
 
-import os
 import resource
 import signal
 import subprocess
@@ -159,7 +158,7 @@ def test_a_kill_between_the_last_frame_and_the_final_file_costs_nothing(video: P
     assert not partial.exists()
 
 
-# A real kill ------------------------------------------------------------------------------------------------------------
+# A real kill ------------------------------------------------------------------------------------------------------
 
 
 class Long:
@@ -240,7 +239,7 @@ def test_ctrl_c_says_how_to_go_on_and_keeps_what_was_done(long: Long, tmp_path: 
     assert 0 < done < 120
 
 
-# Disks and files that fail ----------------------------------------------------------------------------------------------
+# Disks and files that fail ----------------------------------------------------------------------------------------
 
 
 def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(
@@ -379,7 +378,7 @@ def test_a_live_source_is_not_gone_on_with(address: str, tmp_path: Path) -> None
     assert (tmp_path / "live.partial").exists()
 
 
-# What a run is made of ----------------------------------------------------------------------------------------------------
+# What a run is made of --------------------------------------------------------------------------------------------
 
 
 def test_passwords_of_addresses_are_neither_shown_nor_saved(tmp_path: Path) -> None:
@@ -403,7 +402,7 @@ def test_other_weights_or_another_detector_make_another_run(video: Path, tmp_pat
     assert all(run != base for run in other)
 
 
-# The annotated video ------------------------------------------------------------------------------------------------------
+# The annotated video ----------------------------------------------------------------------------------------------
 
 
 def poses_of(frames: int) -> PoseSequence:
@@ -472,4 +471,5 @@ def test_an_odd_sized_video_of_nobody_is_annotated_too(tmp_path: Path) -> None:
     frames = tuple(FramePoses(index, index / 25, ()) for index in range(3))
     sequence = PoseSequence(info=empty.info, skeleton=empty.skeleton, frames=frames)
     assert annotate(str(clip), sequence, tmp_path / "drawn.mp4") == 3
-    assert os.listdir(tmp_path).count("drawn.mp4") == 1
+    assert pictures(tmp_path / "drawn.mp4")[0].shape[0] == 3
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["drawn.mp4", "odd.mkv"]

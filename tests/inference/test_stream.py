@@ -1,4 +1,4 @@
-"""A stream answers every frame once, in order, with the answers of a plain loop, in flat memory, and goes on after a stop."""
+"""A stream answers every frame once and in order, like a plain loop, in flat memory, and goes on after a stop."""
 
 import json
 import sys
@@ -38,7 +38,7 @@ def answers(
 def plain(
     frames: Sequence[Pixels], boxes: NDArray[np.floating], offsets: tuple[int, ...] = WINDOW, lag: int | None = None
 ) -> Floats:
-    """(T, P, K, 2) by the book: each key frame's window, clamped to the video, cropped with one box, through forward."""
+    """(T, P, K, 2) by the book: each key frame's window, clamped to the video, cut with one box, through forward."""
     model = predictor(offsets).model
     xy = []
     for key in range(len(frames)):
@@ -56,7 +56,7 @@ def joints(found: Sequence[FramePoses]) -> Floats:
     return np.stack([[pose.xy for pose in answer.poses] for answer in found])
 
 
-# One answer for each frame ------------------------------------------------------------------------------------------
+# One answer for each frame ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("length", [0, 1, 2, 3, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 3])
@@ -99,7 +99,7 @@ def test_frames_must_follow_one_another(wrong: int, chunk: int) -> None:
     assert stream.push(frames[5]) is not None  # and the stream still takes the right one
 
 
-# The answers are those of a plain loop --------------------------------------------------------------------------------
+# The answers are those of a plain loop ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("offsets", [WINDOW, (-2, -1, 0), (0, 1, 2), (0,), (-5, -1, 0, 3)])
@@ -167,7 +167,7 @@ def test_a_box_that_grows_in_place_is_anchored_anew() -> None:
     np.testing.assert_allclose(found, plain(rendered(12).frames, boxes), atol=1e-3)
 
 
-# Chunks -----------------------------------------------------------------------------------------------------------------
+# Chunks -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("crop", ["locked", "exact"])
@@ -192,7 +192,7 @@ def test_a_person_long_out_of_sight_is_anchored_anew_whatever_the_chunk_size() -
     np.testing.assert_allclose(joints(small[20:]), own[20:], atol=1e-3)
 
 
-# Look-ahead -------------------------------------------------------------------------------------------------------------
+# Look-ahead -------------------------------------------------------------------------------------------------------
 
 
 def test_no_lag_answers_at_once_and_the_key_frame_stands_in_for_the_future() -> None:
@@ -226,13 +226,20 @@ def test_a_model_that_looks_back_only_answers_at_once_by_itself() -> None:
     ]
 
 
+@pytest.mark.parametrize("lag", [0, 1])
+def test_frames_handled_together_do_not_see_further_ahead_than_the_lag(lag: int) -> None:
+    clip = rendered(12)
+    found = answers(as_frames(clip.frames), given(clip.boxes), StreamConfig(crop="exact", lag=lag, chunk=8))
+    np.testing.assert_allclose(joints(found), plain(clip.frames, clip.boxes, lag=lag), atol=1e-3)
+
+
 def test_more_lag_than_the_model_wants_changes_nothing() -> None:
     clip = rendered(12)
     stream = PoseStream(predictor(), given(clip.boxes), StreamConfig(lag=50, chunk=1))
     assert [len(stream.push(frame)) for frame in as_frames(clip.frames)] == [0, 0, *[1] * 10]
 
 
-# Persons ----------------------------------------------------------------------------------------------------------------
+# Persons ----------------------------------------------------------------------------------------------------------
 
 
 def test_at_most_so_many_persons_are_answered_those_with_the_highest_scores() -> None:
@@ -284,15 +291,17 @@ def test_settings_that_make_no_sense_are_named(field: str, value: object) -> Non
         StreamConfig(**{field: value})  # type: ignore[arg-type]
 
 
-# Memory -----------------------------------------------------------------------------------------------------------------
+# Memory -----------------------------------------------------------------------------------------------------------
 
 
 def test_memory_stays_flat_over_thousands_of_frames() -> None:
     picture = np.random.default_rng(0).integers(0, 255, (32, 48, 3), dtype=np.uint8)
-    # The box sways, and every 40 frames somebody else comes, so that anchors and ids are always new.
+    # First the box sways and every 40 frames somebody else comes, so that anchors and ids are always new; then one
+    # person stays in one place, so that nothing is ever anchored anew.
+    where = [(frame % 17, frame // 40) if frame < 1000 else (0, 99) for frame in range(2000)]
     boxes = {
-        frame: (np.array([[4 + frame % 17, 2, 20 + frame % 17, 30]]), np.ones(1), np.array([frame // 40]))
-        for frame in range(2000)
+        frame: (np.array([[4 + x, 2, 20 + x, 30]]), np.ones(1), np.array([person]))
+        for frame, (x, person) in enumerate(where)
     }
     stream = PoseStream(predictor(), BoxFile(boxes), StreamConfig(chunk=25, tracker=TrackerConfig(patience=5)))
     most: dict[str, int] = {}
@@ -314,7 +323,7 @@ def test_memory_stays_flat_over_thousands_of_frames() -> None:
     assert late - early < 300_000
 
 
-# Going on after a stop --------------------------------------------------------------------------------------------------
+# Going on after a stop --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("crop", ["locked", "exact"])

@@ -22,7 +22,7 @@ def test_model_loss_and_data_fit_each_other(tmp_path: Path) -> None:
     np.savez(tmp_path / "joints.npz", image=np.array([1], dtype=np.int32), xy=xy)
     config = person.Config(
         model=PersonConfig(width=8),
-        data=person.DataConfig(lspet=tmp_path, places=tmp_path / "images", crowd=CrowdConfig(size=64)),
+        data=person.DataConfig(lspet=tmp_path, places=tmp_path / "images", drawn_weight=0, crowd=CrowdConfig(size=64)),
     )
     model, loss, data = person.build(config)
     batch = collate([data.sample(0, np.random.default_rng(number)) for number in range(2)])
@@ -31,6 +31,13 @@ def test_model_loss_and_data_fit_each_other(tmp_path: Path) -> None:
     assert all(torch.isfinite(part) for part in parts.values())
 
 
-def test_without_photographs_it_says_which_folder_is_wanted() -> None:
+def test_without_anybody_it_says_which_folder_is_wanted() -> None:
     with pytest.raises(InputError, match=r"data\.lspet or data\.jhmdb"):
-        person.build(person.config())
+        person.build(person.Config(data=person.DataConfig(drawn_weight=0)))
+
+
+def test_without_folders_it_learns_from_drawn_people() -> None:
+    config = person.Config(model=PersonConfig(width=8), data=person.DataConfig(crowd=CrowdConfig(size=64)))
+    _, _, data = person.build(config)
+    sample = data.sample(0, np.random.default_rng(0))
+    assert sample.pixels.shape == (3, 64, 64) and sample.known.max() <= 1

@@ -91,8 +91,9 @@ def train(
 def _run(module: Any, config: Any, out: Path, resume: bool, pretrained: bool, print_config: bool) -> int:
     import yaml
 
+    text = yaml.safe_dump(_plain(config), sort_keys=False)
     if print_config:
-        print(yaml.safe_dump(_plain(config), sort_keys=False), end="")
+        print(text, end="")
         return 0
     from chronopose.models import checkpoint
     from chronopose.training.trainer import train as run_training
@@ -100,9 +101,15 @@ def _run(module: Any, config: Any, out: Path, resume: bool, pretrained: bool, pr
     model, loss, data = module.build(config)
     if pretrained:
         checkpoint.load_timm_weights(model)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "config.yaml").write_text(yaml.safe_dump(_plain(config), sort_keys=False))
     card = module.card(config) if hasattr(module, "card") else checkpoint.Card()
+
+    def save(trained: Any, path: Path) -> None:
+        checkpoint.save(trained, path, card)
+        (out / "config.yaml").write_text(text)
+
+    out.mkdir(parents=True, exist_ok=True)
+    if not (out / "checkpoints").exists():  # a run that is there may refuse this configuration, and keeps its own
+        (out / "config.yaml").write_text(text)
     run_training(
         config.train,
         config.optim,
@@ -110,7 +117,7 @@ def _run(module: Any, config: Any, out: Path, resume: bool, pretrained: bool, pr
         loss=loss,
         data=data,
         out=out,
-        save=lambda trained, path: checkpoint.save(trained, path, card),
+        save=save,
         resume=resume,
     )
     print(f"wrote {out / 'model.safetensors'}\nnext: chronopose predict VIDEO --model {out}")

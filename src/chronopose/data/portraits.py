@@ -12,6 +12,7 @@ from chronopose.core.errors import InputError
 from chronopose.core.types import Pixels
 from chronopose.data.crowd import Array, Picture, body_reach
 from chronopose.data.lspet import LSPExtended
+from chronopose.data.synthetic import SyntheticConfig, SyntheticPeople
 from chronopose.video.reader import open_video
 
 
@@ -80,6 +81,27 @@ class JhmdbPictures:
     def picture(self, index: int) -> Picture:
         pixels, xy = self.frames[index]
         return Picture(pixels=pixels, xy_image=xy, reach_px=body_reach(xy), bar=0.6)
+
+
+class DrawnPictures:
+    """People drawn by code, one in each picture; a new one for every number.
+
+    Args:
+        seed: of the drawing.
+        count: how many there are.
+    """
+
+    def __init__(self, seed: int, count: int = 20_000) -> None:
+        config = SyntheticConfig(seed=seed, clips=count, people=(1, 1), occluders=(0, 1), blur=False)
+        self.people = SyntheticPeople(config=config)
+
+    def __len__(self) -> int:
+        return len(self.people)
+
+    def picture(self, index: int) -> Picture:
+        clip = self.people.clip(index, (0,))
+        xy = clip.xy_image[0].astype(np.float64)
+        return Picture(pixels=clip.frames[0], xy_image=xy, reach_px=body_reach(xy))
 
 
 class Panoramas:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from chronopose.core.errors import InputError
 from chronopose.data.crowd import Crowd, CrowdConfig, Pictures
-from chronopose.data.portraits import JhmdbPictures, LspPictures, Panoramas
+from chronopose.data.portraits import DrawnPictures, JhmdbPictures, LspPictures, Panoramas
 from chronopose.losses.detection import detection_loss
 from chronopose.models import checkpoint
 from chronopose.models.person import PersonConfig, PersonModel, PersonOutput
@@ -20,7 +20,7 @@ Loss = Callable[[PersonOutput, Any], dict[str, Tensor]]
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
-    """What is learned from. At least one folder with persons is needed.
+    """What is learned from; without folders people drawn by code alone.
 
     Args:
         lspet: folder of the LSP-extended photographs.
@@ -28,6 +28,7 @@ class DataConfig:
         places: folder of panoramas without people, for backgrounds.
         lspet_weight: how often a person comes from `lspet`, against `jhmdb_weight`.
         jhmdb_weight: see `lspet_weight`.
+        drawn_weight: the same for people drawn by code.
         upright: leave out those of `lspet` who stand on their heads or lie.
         crowd: how the photographs are put together.
     """
@@ -37,6 +38,7 @@ class DataConfig:
     places: Path | None = None
     lspet_weight: float = 0.55
     jhmdb_weight: float = 0.45
+    drawn_weight: float = 0.3
     upright: bool = True
     crowd: CrowdConfig = field(default_factory=CrowdConfig)
 
@@ -47,6 +49,7 @@ class Config:
 
     Args:
         init: a pose model on the same backbone, whose trunk the detector starts from; it knows what people look like.
+        start: a detector whose weights the run goes on from.
         model: the network.
         data: what is learned from.
         optim: the optimiser.
@@ -54,6 +57,7 @@ class Config:
     """
 
     init: Path | None = None
+    start: Path | None = None
     model: PersonConfig = field(default_factory=PersonConfig)
     data: DataConfig = field(default_factory=DataConfig)
     optim: OptimConfig = field(
@@ -84,12 +88,16 @@ def build(config: Config) -> tuple[PersonModel, Loss, Crowd]:
         people.append((LspPictures(config.data.lspet, config.data.upright), config.data.lspet_weight))
     if config.data.jhmdb is not None:
         people.append((JhmdbPictures(config.data.jhmdb), config.data.jhmdb_weight))
+    if config.data.drawn_weight > 0:
+        people.append((DrawnPictures(config.train.seed), config.data.drawn_weight))
     if not people:
-        raise InputError("the detector learns from photographs: give data.lspet or data.jhmdb, the folders of them")
+        raise InputError("the detector has nobody to learn from: give data.lspet or data.jhmdb, or a drawn_weight")
     places = Panoramas(config.data.places) if config.data.places is not None else None
     model = PersonModel(config.model)
     if config.init is not None:
         checkpoint.transfer_trunk(model.trunk, config.init)
+    if config.start is not None:
+        checkpoint.transfer(model, config.start)
     return model, loss, Crowd(people, places, config.data.crowd)
 
 
