@@ -307,6 +307,8 @@ def test_a_video_that_breaks_off_gives_the_frames_before(kind: str, tmp_path: Pa
     assert outcome.frames == readable
     assert outcome.broken is not None and f"the video breaks off after frame {readable - 1}" in outcome.broken
     assert [answer.frame for answer in read(outcome.results)] == list(range(readable))
+    again = predict(clip, tmp_path / "cut.poses.parquet")
+    assert (again.resumed, again.broken) == (readable, outcome.broken)
 
 
 @pytest.fixture

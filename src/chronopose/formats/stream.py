@@ -110,12 +110,19 @@ def run_of(schema: pa.Schema) -> dict[str, Any]:
     return value
 
 
-def finish(stream_path: str | os.PathLike[str], parquet_path: str | os.PathLike[str]) -> None:
+def finish(
+    stream_path: str | os.PathLike[str],
+    parquet_path: str | os.PathLike[str],
+    extra: Mapping[str, str] | None = None,
+) -> None:
     """Turns a closed stream into the native Parquet file, batch by batch, then removes the stream.
+
+    `extra` entries join the metadata of the file's schema.
 
     The Parquet file appears whole or not at all; killed in between, both files are there and this may be called again.
     """
     schema, _ = _schema(stream_path)
+    schema = schema.with_metadata({**(schema.metadata or {}), **(extra or {})})
     with replacing(parquet_path) as temporary:
         table.write_batches((batch for batch, _, _ in _batches(stream_path)), schema, temporary)
     Path(stream_path).unlink()

@@ -95,7 +95,7 @@ def predict_video(
         if started is not None:
             started(video.info, done)
         frames = done + _fill(output, video, stream, progress)
-    finish(partial, results)
+    finish(partial, results, {"broken": video.broken} if video.broken else None)
     return Outcome(results=results, frames=frames, resumed=done, encoded=stream.encoded, broken=video.broken)
 
 
@@ -126,7 +126,10 @@ def _finished(results: Path, run: Mapping[str, Any]) -> Outcome:
     """What an earlier call made already."""
     schema, frames = table.read_summary(results)
     _same(run_of(schema), run, results)
-    return Outcome(results=results, frames=frames, resumed=frames, encoded=0, broken=None)
+    broken = (schema.metadata or {}).get(b"broken")
+    return Outcome(
+        results=results, frames=frames, resumed=frames, encoded=0, broken=None if broken is None else broken.decode()
+    )
 
 
 def _same(there: Mapping[str, Any], wanted: Mapping[str, Any], file: Path) -> None:
