@@ -61,7 +61,8 @@ def found(pixels: np.ndarray, colour: np.ndarray) -> np.ndarray | None:
     """Middle (x, y) of the pixels (3, H, W) near a colour; None where there are too few to be a whole disc."""
     near = (np.abs(pixels - colour[:, None, None].astype(np.int16)) < 15).all(0)
     rows, columns = np.nonzero(near)
-    return np.array([columns.mean(), rows.mean()]) if len(rows) >= 8 else None
+    # The strongest shrinking leaves a whole disc seven pixels.
+    return np.array([columns.mean(), rows.mean()]) if len(rows) >= 5 else None
 
 
 def check_labels(made: Example, skeleton: Skeleton, mirrored: bool | None = None) -> int:

@@ -29,5 +29,6 @@ def test_the_smoke_recipe_learns(tmp_path: Path) -> None:
     answered = evaluate(Predictor(learned, "cpu"), unseen)  # type: ignore[arg-type]
     blind = score(mean_pose(SyntheticPeople(config=config.people), unseen))
     ours, theirs = (s.by_size["tight"].mean_points for s in (answered, blind))
-    assert ours[0] > theirs[0] + 0.1, f"PCK@0.2 of {ours[0]:.3f} against {theirs[0]:.3f} of the mean pose"
-    assert ours[1] > theirs[1] + 0.05, f"PCK@0.1 of {ours[1]:.3f} against {theirs[1]:.3f} of the mean pose"
+    # At 0.2 of a body's length the mean pose of people who mostly stand is right already; what is learned shows below.
+    assert ours[1] > theirs[1] + 0.1, f"PCK@0.1 of {ours[1]:.3f} against {theirs[1]:.3f} of the mean pose"
+    assert ours[2] > theirs[2] + 0.05, f"PCK@0.05 of {ours[2]:.3f} against {theirs[2]:.3f} of the mean pose"

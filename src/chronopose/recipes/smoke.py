@@ -43,9 +43,15 @@ class Config:
             clips=512, frames=3, width=128, height=128, people=(1, 1), occluders=(0, 1)
         )
     )
-    augment: AugmentConfig = field(default_factory=lambda: AugmentConfig(colour=0.2, noise=0.0, rotate_deg=15.0))
+    augment: AugmentConfig = field(
+        default_factory=lambda: AugmentConfig(
+            scale=0.1, shift=0.04, rotate=0, half_body=0, drift=0, colour=0.1, grey=0, noise=0, erase=0
+        )
+    )
     optim: OptimConfig = field(
-        default_factory=lambda: OptimConfig(lr=2e-3, warmup_steps=20, schedule="cosine", final_lr_fraction=0.05)
+        default_factory=lambda: OptimConfig(
+            lr=4e-3, warmup_steps=10, schedule="cosine", final_lr_fraction=0.05, clip_norm=10.0
+        )
     )
     train: TrainConfig = field(
         default_factory=lambda: TrainConfig(steps=300, batch_size=16, checkpoint_every=100, log_every=25)
