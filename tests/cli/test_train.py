@@ -34,7 +34,7 @@ def config(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any
 
 def test_without_flags_the_recipes_own_values_hold(capsys: pytest.CaptureFixture[str]) -> None:
     values, wanted = config(capsys, "smoke"), smoke.config()
-    assert values["optim"]["lr"] == wanted.optim.lr == 0.002
+    assert values["optim"]["lr"] == wanted.optim.lr == 0.004
     assert values["model"]["backbone"]["name"] == wanted.model.backbone.name
     assert tuple(values["people"]["people"]) == wanted.people.people
     assert values["train"]["steps"] == wanted.train.steps
@@ -50,7 +50,7 @@ def test_flags_win_over_the_file_and_the_file_over_the_recipe(
         assert values["train"]["steps"] == 9  # the flag
         assert (values["train"]["seed"], values["optim"]["lr"]) == (3, 0.01)  # the file
         assert values["optim"]["clip_norm"] is None and values["model"]["offsets"] == [-1, 0]
-        assert values["optim"]["warmup_steps"] == smoke.config().optim.warmup_steps == 20  # the recipe
+        assert values["optim"]["warmup_steps"] == smoke.config().optim.warmup_steps == 10  # the recipe
         assert values["model"]["backbone"] == {"name": "mobilenetv4_conv_small_050", "stride": 8, "neck_width": 24}
 
 
