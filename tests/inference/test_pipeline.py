@@ -400,6 +400,7 @@ def test_other_weights_or_another_detector_make_another_run(video: Path, tmp_pat
         describe_run(str(video), tmp_path / "b", "bundled", StreamConfig()),
         describe_run(str(video), tmp_path / "a", "full-frame", StreamConfig()),
         describe_run(str(video), tmp_path / "a", "bundled", StreamConfig(max_persons=1)),
+        describe_run(str(video), tmp_path / "a", "bundled", StreamConfig(), (-2, -1, 0)),
     ]
     assert all(run != base for run in other)
 

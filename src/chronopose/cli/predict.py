@@ -128,7 +128,7 @@ class _Job:
 
         self.estimator = load(model, device=device, window=frames)
         self.config = config
-        self.model = model
+        self.model, self.window = model, frames
         self.detector_name, self.detector = self._detector(detector, boxes, full_frame)
 
     def _detector(self, name: str, boxes: Path | None, full_frame: bool) -> "tuple[str, Detector | BoxFile]":
@@ -159,7 +159,7 @@ def _one(job: _Job, source: str, results: Path, kinds: list[str], video: bool, o
         raise InputError(f"{shown}: a live source is not annotated, since it cannot be read twice; add --no-video")
     began = time.monotonic()
     stream = PoseStream(job.estimator.predictor, job.detector, job.config)
-    run = describe_run(source, locate(job.model), job.detector_name, job.config)
+    run = describe_run(source, locate(job.model), job.detector_name, job.config, job.window)
     with bar(f"poses   {Path(shown).name}") as line:
         outcome = predict_video(
             source,

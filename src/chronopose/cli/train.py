@@ -37,7 +37,7 @@ def train(
     recipe
         A recipe of chronopose.recipes: smoke, default, dsta, person.
     flags
-        Fields of the recipe, and --out, --config, --resume, --init-timm, --print-config.
+        Fields of the recipe, and --out, --config, --resume, --pretrained, --print-config.
     """
     if recipe in ("--help", "-h"):
         app.help_print([])

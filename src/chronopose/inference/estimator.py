@@ -71,7 +71,7 @@ class Estimator:
         settings = config or StreamConfig(chunk=1)
         if lag is not None:
             settings = replace(settings, lag=lag)
-        finder = choose_detector(detector, str(self.predictor.device)) if isinstance(detector, str) else detector
+        finder = self._finder(detector)
         stream = PoseStream(self.predictor, finder, settings)
         if not isinstance(source, str | Path):
             yield from stream.over(source)
@@ -84,6 +84,9 @@ class Estimator:
     ) -> PoseSequence:
         """All poses of a video, in memory. For long videos `chronopose predict` writes to disk as it goes."""
         with open_video(video) as reader:
-            finder = choose_detector(detector, str(self.predictor.device)) if isinstance(detector, str) else detector
+            finder = self._finder(detector)
             frames = tuple(PoseStream(self.predictor, finder, config or StreamConfig()).over(reader))
             return PoseSequence(info=reader.info, skeleton=self.model.skeleton, frames=frames)
+
+    def _finder(self, detector: str | Detector | BoxFile) -> Detector | BoxFile:
+        return choose_detector(detector, str(self.predictor.device)) if isinstance(detector, str) else detector

@@ -144,8 +144,13 @@ def _same(there: Mapping[str, Any], wanted: Mapping[str, Any], file: Path) -> No
         )
 
 
-def describe_run(source: str, weights: Path, detector: str, config: StreamConfig) -> dict[str, Any]:
-    """What results depend on: the source as it is now, the weights by content, the detector, the settings."""
+def describe_run(
+    source: str, weights: Path, detector: str, config: StreamConfig, window: tuple[int, ...] | None = None
+) -> dict[str, Any]:
+    """What results depend on: the source as it is now, the weights by content, the detector, the settings.
+
+    `window` holds the frame offsets shown in place of the model's own, None for those.
+    """
     about: dict[str, Any] = {"source": without_password(source)}
     path = Path(source)
     if path.is_file() or path.is_dir():
@@ -157,7 +162,7 @@ def describe_run(source: str, weights: Path, detector: str, config: StreamConfig
         }
     with weights.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return about | {"weights": digest, "detector": detector, "config": dataclasses.asdict(config)}
+    return about | {"weights": digest, "window": window, "detector": detector, "config": dataclasses.asdict(config)}
 
 
 def without_password(source: str) -> str:

@@ -1,6 +1,6 @@
 """DSTA as published: the paper's networks on the data at hand, with the settings of the authors' code."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -59,7 +59,7 @@ def build(config: Config) -> tuple[DSTA, nn.Module, TrainingClips]:
     """Model, loss and data of a run."""
     if config.preset not in PRESETS:
         raise InputError(f"preset: no network {config.preset!r}; there are {', '.join(PRESETS)}")
-    model = DSTA(config.model or replace(PRESETS[config.preset]))
+    model = DSTA(config.model or PRESETS[config.preset])
     # As published, double count of the flow and all; it holds where the backbone knows poses already.
     loss = RLELoss(model.skeleton, q_form="rle", flow_per="axis")
     if config.data == "lspet":
