@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from chronopose.clips.augment import AugmentConfig, Example, example
 from chronopose.clips.contract import ClipSpec, LabelledClip
 from chronopose.clips.crop import crop_clip
+from chronopose.clips.occlude import cover
 from chronopose.core.errors import InputError
 from chronopose.core.skeleton import COCO_17, LSP_14, PENN_13, POSETRACK_15, Skeleton
 
@@ -252,7 +253,35 @@ def test_a_half_body_is_cut_only_where_more_than_eight_joints_are_known() -> Non
     np.testing.assert_array_equal(run(clip, augment).pixels, plain.pixels)
 
 
-@pytest.mark.parametrize("name", ["rotate", "upside_down", "flip", "half_body", "grey", "erase", "colour"])
+def test_a_moving_thing_hides_a_joint_of_the_key_frame_and_shows_it_in_a_neighbour() -> None:
+    clip = dataclasses.replace(figure(), frames=(np.full((400, 400, 3), 128, np.uint8),) * 3)
+    augment = dataclasses.replace(STILL, erase=1.0, erase_moving=1.0, erase_textured=1.0)
+    plain = run(clip, None)
+    hidden, seen = 0, 0
+    for seed in range(60):
+        made = run(clip, augment, seed)
+        np.testing.assert_array_equal(made.xy_crop, plain.xy_crop)
+        columns, rows = made.xy_crop[0].round().astype(int).T
+        covered = (made.pixels != 128).any(1)[:, rows, columns]  # (T, K)
+        hidden += covered[1].any()
+        seen += (covered[1] & ~covered.all(0)).any()
+    assert hidden > 45 and seen > 0.85 * hidden
+
+
+def test_without_moving_things_a_rectangle_rests_on_the_clip_and_is_the_last_thing_drawn() -> None:
+    clip = figure()
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        plain = example(clip, SPEC, POSETRACK_15, STILL, rng).pixels
+        values = plain.astype(np.float32).transpose(0, 2, 3, 1)
+        cover(values, rng)
+        hidden = (values + 0.5).astype(np.uint8).transpose(0, 3, 1, 2)
+        np.testing.assert_array_equal(run(clip, dataclasses.replace(STILL, erase=1.0), seed).pixels, hidden)
+
+
+@pytest.mark.parametrize(
+    "name", ["rotate", "upside_down", "flip", "half_body", "grey", "erase", "erase_moving", "erase_textured", "colour"]
+)
 @pytest.mark.parametrize("value", [-0.1, 1.1, math.nan])
 def test_a_probability_beyond_zero_to_one_is_named(name: str, value: float) -> None:
     with pytest.raises(InputError, match=f"augment.{name} must lie in 0 to 1, got"):

@@ -1,18 +1,13 @@
-"""Composed training pictures: boxes lie on the persons, samples are repeatable, rows are padded as promised."""
+"""Composed training pictures: samples are repeatable, rows are padded as promised, every way is drawn."""
 
 import dataclasses
-import json
-from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from chronopose.core.errors import InputError
-from chronopose.data.crowd import Board, Crowd, CrowdConfig, Picture, body_box, body_reach, noise, photometric
-from chronopose.data.portraits import JhmdbPictures, LspPictures, Panoramas
-
-WHOLE = (0.0, 0.0, 96.0, 96.0)
+from chronopose.data.board import Picture, Scene
+from chronopose.data.crowd import Crowd, CrowdConfig, noise, photometric
 
 
 class RedPeople:
@@ -38,34 +33,23 @@ class Nothing:
         raise IndexError(index)
 
 
+class Pairs:
+    """Dark scenes with a bright person at the left and one at the right, of whom the fourth part is seen."""
+
+    def __len__(self) -> int:
+        return 7
+
+    def scene(self, index: int, rng: np.random.Generator) -> Scene:
+        pixels = np.full((60, 80, 3), 10, dtype=np.uint8)
+        left = int(rng.integers(5, 15))
+        pixels[8:52, left : left + 20] = 240
+        boxes = np.array([[left - 0.5, 7.5, left + 19.5, 51.5], [50, 10, 75, 50]])
+        return Scene(pixels=pixels, boxes=boxes, seen=np.array([1.0, 0.25]))
+
+
 @pytest.fixture(scope="module")
 def config() -> CrowdConfig:
     return CrowdConfig(size=96, turn_deg=0.0)
-
-
-def test_a_box_lies_on_the_person_drawn(config: CrowdConfig) -> None:
-    board = Board(config)
-    board.add(RedPeople().picture(0), 50.0, np.array([40.0, 52.0]), 0.0, WHOLE)
-    truth, known, doubt = board.rows()
-    red = np.argwhere(board.pixels[..., 0] > 180)
-    tight = np.concatenate([red.min(axis=0)[::-1], red.max(axis=0)[::-1]])
-    assert known.tolist() == [1] + [0] * (config.people - 1)
-    np.testing.assert_allclose(truth[0], tight, atol=1.0)
-    assert doubt[0, 4] == pytest.approx(0.3) and (doubt[1:, 4] == 2).all()
-
-
-def test_a_person_cut_by_its_tile_has_the_visible_box_and_a_covered_one_is_neither_right_nor_wrong(
-    config: CrowdConfig,
-) -> None:
-    board = Board(config)
-    board.add(RedPeople().picture(0), 50.0, np.array([48.0, 50.0]), 0.0, (0.0, 0.0, 48.0, 96.0))
-    truth, known, _ = board.rows()
-    assert known[0] == 1 and truth[0, 2] == pytest.approx(47, abs=1) and truth[0, 0] < 40
-    board.draw(Picture(pixels=noise(np.random.default_rng(0), 96), xy_image=np.zeros((0, 2))), np.eye(2, 3), WHOLE)
-    truth, known, doubt = board.rows()
-    assert known.sum() == 0
-    np.testing.assert_allclose(doubt[0, 4], 0)
-    assert doubt[0, 2] == pytest.approx(47, abs=1)
 
 
 def test_samples_are_repeatable_and_within_the_canvas(config: CrowdConfig) -> None:
@@ -86,7 +70,7 @@ def test_samples_are_repeatable_and_within_the_canvas(config: CrowdConfig) -> No
 
 
 def test_a_flipped_sample_has_its_boxes_flipped(config: CrowdConfig) -> None:
-    crowd = Crowd([(RedPeople(), 1.0)], None, dataclasses.replace(config, ways=(1, 0, 0), smallest=0.4, largest=0.8))
+    crowd = Crowd([(RedPeople(), 1.0)], None, dataclasses.replace(config, ways=(1, 0, 0, 0), smallest=0.4, largest=0.8))
     seen = 0
     for number in range(20):
         sample = crowd.sample(0, np.random.default_rng(number))
@@ -99,13 +83,6 @@ def test_a_flipped_sample_has_its_boxes_flipped(config: CrowdConfig) -> None:
     assert seen >= 15
 
 
-def test_bodies_reach_past_their_joints() -> None:
-    xy = np.array([[10.0, 10], [30, 110], [np.nan, np.nan]])
-    reach = body_reach(xy, share=0.05)
-    assert reach == pytest.approx(5)
-    np.testing.assert_allclose(body_box(xy, reach), [5, 6, 35, 115])
-
-
 def test_another_camera_changes_values_not_shape() -> None:
     rng = np.random.default_rng(0)
     picture = noise(rng, 64)
@@ -114,7 +91,7 @@ def test_another_camera_changes_values_not_shape() -> None:
     assert len({one.tobytes() for one in seen}) == 20
 
 
-def test_mistakes_are_named(config: CrowdConfig, tmp_path: Path) -> None:
+def test_mistakes_are_named(config: CrowdConfig) -> None:
     with pytest.raises(InputError, match="at least one folder with labelled persons"):
         Crowd([(Nothing(), 1.0)], None, config)
     with pytest.raises(InputError, match=r"data\.size"):
@@ -122,38 +99,53 @@ def test_mistakes_are_named(config: CrowdConfig, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"data\.smallest"):
         CrowdConfig(smallest=2.0)
     with pytest.raises(InputError, match=r"data\.ways"):
-        CrowdConfig(ways=(0, 0, 0))
-    for source in (LspPictures, JhmdbPictures, Panoramas):
-        with pytest.raises(InputError, match=str(tmp_path)):
-            source(tmp_path)
+        CrowdConfig(ways=(0, 0, 0, 0))
+    with pytest.raises(InputError, match=r"data\.ways must be four weights"):
+        CrowdConfig(ways=(1, 1, 1))  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"data\.ways is .*none of these"):
+        Crowd([(RedPeople(), 1.0)], None, dataclasses.replace(config, ways=(0, 0, 0, 1)))
+    with pytest.raises(InputError, match=r"data\.ways is .*none of these"):
+        Crowd([], None, dataclasses.replace(config, ways=(1, 0, 0, 0)), [(Pairs(), 1.0)])
 
 
-def test_portraits_read_their_folders_and_leave_out_what_is_held_out(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    (tmp_path / "images").mkdir()
-    for number in (9, 10, 11):
-        Image.fromarray(noise(rng, 40)).save(tmp_path / "images" / f"{number:05d}.jpg")
-    xy = rng.uniform(5, 35, (3, 14, 2)).astype(np.float32)
-    xy[2, :6] = np.nan
-    np.savez(tmp_path / "joints.npz", image=np.array([9, 10, 11], dtype=np.int32), xy=xy)
-    portraits = LspPictures(tmp_path)
-    assert len(portraits) == 1  # 10 is held out, 11 has too few joints
-    np.testing.assert_allclose(portraits.picture(0).xy_image, xy[0], atol=1e-4)
+def test_without_scenes_the_fourth_way_changes_nothing(config: CrowdConfig) -> None:
+    some, none = (Crowd([(RedPeople(), 1.0)], None, dataclasses.replace(config, ways=(1, 1, 1, w))) for w in (5, 0))
+    for number in range(12):
+        pair = (crowd.sample(0, np.random.default_rng(number)) for crowd in (some, none))
+        assert all((a == b).all() for a, b in zip(*pair, strict=True))
 
-    clips = [
-        {"video": "clip", "splits": [part, "train", "test"], "keypoints": rng.uniform(0, 40, (4, 3, 2)).tolist()}
-        for part in ("train", "test")
-    ]
-    (tmp_path / "clip").mkdir()
-    for number in range(4):
-        Image.fromarray(noise(rng, 40)).save(tmp_path / "clip" / f"{number}.png")
-    table = {"keypoint_names": ["neck", "belly", "face"], "clips": clips}
-    (tmp_path / "annotations.json").write_text(json.dumps(table))
-    frames = JhmdbPictures(tmp_path, every=2)
-    assert len(frames) == 2
-    neck, _, face, top = frames.picture(1).xy_image
-    np.testing.assert_allclose(top, face + 0.8 * (face - neck))
 
-    views = Panoramas(tmp_path / "images", views=3)
-    assert len(views) == 9
-    assert (views.picture(4).pixels == views.picture(4).pixels).all() and not len(views.picture(4).xy_image)
+def test_a_scene_shows_its_persons_with_their_boxes_and_the_hardly_seen_as_doubtful(config: CrowdConfig) -> None:
+    crowd = Crowd([], None, dataclasses.replace(config, ways=(0, 0, 0, 1)), [(Pairs(), 1.0)])
+    assert len(crowd) == 7
+    shown, doubtful, lit, sides = 0, 0, 0, []
+    for number in range(60):
+        sample = crowd.sample(0, np.random.default_rng(number))
+        again = crowd.sample(0, np.random.default_rng(number))
+        assert all((a == b).all() for a, b in zip(sample, again))
+        assert sample.known.sum() <= 1
+        doubtful += (sample.doubt[:, 4] == 0).any()
+        for x1, y1, x2, y2 in sample.truth[sample.known > 0]:
+            shown += 1
+            sides.append(y2 - y1)
+            inner = sample.pixels[:, int(y1 + 3) : int(y2 - 2), int(x1 + 3) : int(x2 - 2)].astype(float)
+            lit += inner.std(axis=(1, 2)).max() < 40
+    assert shown >= 45 and lit >= 0.9 * shown and doubtful >= 30
+    assert max(sides) / min(sides) > 2.5
+
+
+def test_scenes_take_part_in_mosaics_and_their_share_of_the_samples(config: CrowdConfig) -> None:
+    drawn = []
+
+    class Counted(Pairs):
+        def scene(self, index: int, rng: np.random.Generator) -> Scene:
+            drawn.append(index)
+            return super().scene(index, rng)
+
+    crowd = Crowd([(RedPeople(), 1.0)], None, dataclasses.replace(config, ways=(1, 0, 0, 1)), [(Counted(), 1.0)])
+    for number in range(100):
+        crowd.sample(0, np.random.default_rng(number))
+    assert 35 <= len(drawn) <= 65 and len(set(drawn)) == 7
+    alone = Crowd([], None, dataclasses.replace(config, ways=(1, 1, 1, 0)), [(Pairs(), 1.0)])
+    persons = sum(alone.sample(0, np.random.default_rng(number)).known.sum() for number in range(20))
+    assert persons > 10

@@ -10,6 +10,7 @@ from chronopose.core.skeleton import COCO_17, JHMDB_15, LSP_14, PENN_13, SKELETO
 from chronopose.metrics import pck as pck_module
 from chronopose.metrics.pck import (
     PCK,
+    correct_joints,
     format_joints,
     format_table,
     head_box_size,
@@ -230,3 +231,15 @@ def test_the_printed_tables() -> None:
     assert lines[6].split() == ["left_wrist", "0", "-", "-"]
     assert len(lines) == 14
     assert len({len(line) for line in lines}) == 1
+
+
+def test_the_judgement_of_every_joint_is_what_the_shares_are_made_of() -> None:
+    pred, true, labelled, size = made_up(LSP_14, 0)
+    true[2, 5] = np.nan
+    size[3] = np.nan
+    correct, judged = correct_joints(pred, true, labelled, size, [0.1, 0.2], LSP_14)
+    assert correct.shape == (2, 9, 14) and judged.shape == (9, 14)
+    assert not judged[2, 5] and not judged[3].any() and not correct[:, ~judged].any()
+    result = pck(pred, true, labelled, size, [0.1, 0.2], LSP_14)
+    np.testing.assert_allclose(result.mean_points, correct.sum((1, 2)) / judged.sum())
+    np.testing.assert_array_equal(result.counts, judged.sum(0))

@@ -17,12 +17,15 @@ _VERBS = {
     "relabel": ("convert:relabel", "Give saved poses new track ids, without running a model."),
     "eval": ("evaluate:evaluate", "Score a model on labelled data."),
     "train": ("train:app", "Train a model by a recipe."),
+    "synth": ("synth:synth", "Render clips of people with exact labels."),
+    "synth-assets": ("synth_assets:synth_assets", "Build the folder of assets that `synth` renders from."),
     "models": ("models:app", "List models, and show what one costs and was trained on."),
     "doctor": ("doctor:doctor", "Show versions and devices, and what is missing."),
 }
 
 _GOES_ON = {
     "predict": "; the same command goes on from here",
+    "synth": "; the same command goes on from here",
     "train": "; the same command with --resume goes on from the last checkpoint",
 }
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from chronopose.clips.contract import ClipSpec, LabelledClip
 from chronopose.clips.crop import cut
+from chronopose.clips.occlude import cover, pass_by
 from chronopose.core.errors import InputError
 from chronopose.core.geometry import apply, box_of_points, compose, crop_to_image, invert
 from chronopose.core.skeleton import Skeleton
@@ -32,7 +33,10 @@ class AugmentConfig:
         colour: strength of brightness, contrast, saturation and hue changes, 0 to 1.
         grey: probability of a grey clip.
         noise: largest deviation of pixel noise, in grey levels.
-        erase: probability of hiding a rectangle of every frame of the clip.
+        erase: probability of hiding a part of the clip behind something.
+        erase_moving: of those, the share that hides a joint in the key frame and not in every other: something passes
+            by, or is there for a while. The others hide the same rectangle in every frame.
+        erase_textured: of those, the share that is patterned, not of one colour or a patch of the clip.
     """
 
     scale: float = 0.25
@@ -47,9 +51,12 @@ class AugmentConfig:
     grey: float = 0.1
     noise: float = 8.0
     erase: float = 0.3
+    erase_moving: float = 0.0
+    erase_textured: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("rotate", "upside_down", "flip", "half_body", "grey", "erase", "colour"):
+        chances = ("rotate", "upside_down", "flip", "half_body", "grey", "colour")
+        for name in (*chances, "erase", "erase_moving", "erase_textured"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"augment.{name} must lie in 0 to 1, got {getattr(self, name)}")
         for name in ("scale", "shift", "rotate_deg", "drift", "noise"):
@@ -79,16 +86,15 @@ def example(
     xy_image = skeleton.gather(clip.xy_image, clip.skeleton)  # (T, K, 2)
     transforms, mirrored = _transforms(clip, xy_image[spec.key], spec, augment, rng)
     pixels = cut(clip.frames, transforms, spec.height, spec.width)
-    if augment is not None:
-        pixels = _repaint(pixels, augment, rng)
-
     answered = [spec.offsets.index(offset) for offset in spec.predicts]
     xy = apply(invert(transforms[answered]), xy_image[answered])  # (F, K, 2)
+    if augment is not None:
+        steps = tuple(offset - spec.predicts[0] for offset in spec.offsets)
+        pixels = _repaint(pixels, augment, steps, xy[0], rng)
+
     if mirrored:
         xy = xy[:, skeleton.flip_order]
-    with np.errstate(invalid="ignore"):
-        within = (xy >= -0.5) & (xy <= np.array([spec.width, spec.height]) - 0.5)
-    inside: NDArray[np.bool_] = np.all(within, axis=-1)  # (F, K)
+    inside = _inside(xy, spec.height, spec.width)  # (F, K)
     return Example(
         pixels=np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)),
         xy_crop=np.where(inside[..., None], xy, 0).astype(np.float32),
@@ -149,8 +155,24 @@ def _half_body(xy: NDArray[np.floating], box: NDArray[np.float64], rng: np.rando
     return np.concatenate([middle - size / 2, middle + size / 2])
 
 
-def _repaint(pixels: Pixels, augment: AugmentConfig, rng: np.random.Generator) -> Pixels:
-    """Colour, noise and hidden rectangles, alike for all frames of the clip but for the noise."""
+def _inside(xy: NDArray[np.floating], height: int, width: int) -> NDArray[np.bool_]:
+    """(...) whether joints (..., 2) in crop pixels are known and lie inside the crop."""
+    with np.errstate(invalid="ignore"):
+        inside: NDArray[np.bool_] = np.all((xy >= -0.5) & (xy <= np.array([width, height]) - 0.5), axis=-1)
+    return inside
+
+
+def _repaint(
+    pixels: Pixels,
+    augment: AugmentConfig,
+    steps: tuple[int, ...],
+    key_xy: NDArray[np.floating],
+    rng: np.random.Generator,
+) -> Pixels:
+    """Colour, alike for all frames (T, H, W, 3), noise, and things in the way.
+
+    `steps` (T,) are the frames' distances from the key frame, `key_xy` (K, 2) its joints in crop pixels.
+    """
     strength = augment.colour
     gain = np.exp(
         rng.uniform(-0.5, 0.5, 3) * strength * np.array([0.25, 0.25, 0.25]) + rng.uniform(-0.6, 0.6) * strength
@@ -171,20 +193,11 @@ def _repaint(pixels: Pixels, augment: AugmentConfig, rng: np.random.Generator) -
         for frame in values:
             frame += np.roll(field, rng.integers(0, field.shape[0]), axis=0)
     if rng.random() < augment.erase:
-        _erase(values, rng)
+        if augment.erase_moving and rng.random() < augment.erase_moving:
+            near = key_xy[_inside(key_xy, *pixels.shape[1:3])]
+            pass_by(values, steps, near, rng, augment.erase_textured)
+        else:
+            cover(values, rng, augment.erase_textured)
     values += 0.5  # the cast below cuts fractions off
     painted: Pixels = np.clip(values, 0, 255).astype(np.uint8)
     return painted
-
-
-def _erase(values: Floats, rng: np.random.Generator) -> None:
-    """Hides a rectangle of up to a quarter of the crop in place: flat, or a patch from elsewhere in the crop."""
-    height, width = values.shape[1:3]
-    rows, columns = (int(rng.uniform(0.1, 0.5) * length) for length in (height, width))
-    top, left = rng.integers(0, height - rows), rng.integers(0, width - columns)
-    hole = values[:, top : top + rows, left : left + columns]
-    if rng.random() < 0.5:
-        hole[:] = rng.uniform(0, 255, 3).astype(np.float32)
-    else:
-        from_top, from_left = rng.integers(0, height - rows), rng.integers(0, width - columns)
-        hole[:] = values[:, from_top : from_top + rows, from_left : from_left + columns].copy()

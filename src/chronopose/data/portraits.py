@@ -1,6 +1,5 @@
-"""Photographs with one labelled person each, as the detector's training pictures want them."""
+"""Photographs of one labelled person each, empty places and rendered scenes, as the detector's training wants them."""
 
-import json
 from pathlib import Path
 from typing import Literal
 
@@ -9,11 +8,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from chronopose.core.errors import InputError
-from chronopose.core.types import Pixels
-from chronopose.data.crowd import Array, Picture, body_reach
+from chronopose.core.skeleton import Skeleton
+from chronopose.data.board import Array, Picture, Scene, body_reach
+from chronopose.data.jhmdb import JHMDBClips
 from chronopose.data.lspet import LSPExtended
 from chronopose.data.synthetic import SyntheticConfig, SyntheticPeople
-from chronopose.video.reader import open_video
+from chronopose.formats.shards import Shards
 
 
 class LspPictures:
@@ -40,47 +40,50 @@ class LspPictures:
 
 
 class JhmdbPictures:
-    """Frames of the training or test clips of JHMDB split 1, one labelled person in each, held in memory.
+    """Frames of the training or test clips of JHMDB split 1, one labelled person in each.
 
     Args:
-        folder: holds `annotations.json` (keypoint_names, and clips with video, splits, keypoints) and the videos.
+        folder: as `data.jhmdb` wants it.
         every: takes every so many-th frame.
+        split: the part of the split.
 
     Raises:
         InputError: if the folder is not laid out like this.
     """
 
     def __init__(self, folder: Path, every: int = 6, split: Literal["train", "test"] = "train") -> None:
-        table = folder / "annotations.json"
-        if not table.is_file():
-            raise InputError(f"{folder}: no annotations.json there; wanted the folder of JHMDB clips")
-        if every < 1:
-            raise InputError(f"every must be at least 1, got {every}")
-        stored = json.loads(table.read_text())
-        try:
-            face, neck = (stored["keypoint_names"].index(name) for name in ("face", "neck"))
-            clips = [
-                (folder / clip["video"], np.array(clip["keypoints"], dtype=np.float64))
-                for clip in stored["clips"]
-                if clip["splits"][0] == split
-            ]
-        except (KeyError, ValueError) as error:
-            raise InputError(f"{table}: {error}; wanted keypoint_names with face and neck, and clips") from None
-        self.frames: list[tuple[Pixels, Array]] = []
-        for file, joints in clips:
-            with open_video(file) as video:
-                self.frames += [
-                    (frame.pixels, _with_top(joints[frame.index], face, neck))
-                    for frame in video
-                    if frame.index < len(joints) and frame.index % every == 0
-                ]
+        self.clips = JHMDBClips(folder, split, every=every)
 
     def __len__(self) -> int:
-        return len(self.frames)
+        return len(self.clips)
 
     def picture(self, index: int) -> Picture:
-        pixels, xy = self.frames[index]
-        return Picture(pixels=pixels, xy_image=xy, reach_px=body_reach(xy), bar=0.6)
+        place, number = self.clips.keys[index]
+        # Joints outside the image tell how far the body goes; the box ends at the image's edge.
+        xy = _with_top(self.clips.videos[place].xy_image[number].astype(np.float64), self.clips.skeleton)
+        return Picture(pixels=self.clips.frame(place, number), xy_image=xy, reach_px=body_reach(xy), bar=0.6)
+
+
+class RenderedScenes:
+    """Frames of rendered clips, drawn at random from a clip's, with everybody in them.
+
+    Args:
+        shards: the clips.
+        glimpse: of whom a smaller share can be seen, that person is as good as not there.
+    """
+
+    def __init__(self, shards: Shards, glimpse: float = 0.02) -> None:
+        self.shards, self.glimpse = shards, glimpse
+
+    def __len__(self) -> int:
+        return len(self.shards)
+
+    def scene(self, index: int, rng: np.random.Generator) -> Scene:
+        frame = int(rng.integers(self.shards.key_frames.length[index]))
+        record = self.shards.clip(index, (frame,))
+        boxes, seen = record.boxes[frame].astype(np.float64), record.seen[frame].astype(np.float64)
+        there = np.isfinite(boxes).all(axis=1) & (seen >= self.glimpse)
+        return Scene(pixels=record.frames[0], boxes=boxes[there], seen=seen[there])
 
 
 class DrawnPictures:
@@ -150,6 +153,7 @@ def _upright(photographs: LSPExtended) -> NDArray[np.bool_]:
     return rise
 
 
-def _with_top(xy: Array, face: int, neck: int) -> Array:
-    """The joints with the top of the head: the face is the head's middle, its top about as far again from the neck."""
-    return np.concatenate([xy, (xy[face] + 0.8 * (xy[face] - xy[neck]))[None]])
+def _with_top(xy: Array, skeleton: Skeleton) -> Array:
+    """JHMDB's joints and the top of the head: the face is its middle, the top about as far again from the neck."""
+    face, neck = xy[skeleton.index("face")], xy[skeleton.index("neck")]
+    return np.concatenate([xy, (face + 0.8 * (face - neck))[None]])

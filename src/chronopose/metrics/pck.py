@@ -80,6 +80,48 @@ def pck(
     Raises:
         ValueError: shapes that do not fit together, or no thresholds.
     """
+    correct, judged, left_out = _judge(pred, true, labelled, size, thresholds, skeleton, strict)
+    counts = judged.sum(axis=0)
+    hits = correct.sum(axis=1)
+    joints = _share(hits, counts)
+    groups = np.stack([_known_mean(joints[:, _members(skeleton, names)]) for names in GROUPS.values()], axis=-1)
+    return PCK(
+        skeleton=skeleton,
+        thresholds=tuple(float(threshold) for threshold in thresholds),
+        joints=joints,
+        counts=counts.astype(np.int64),
+        groups=groups,
+        mean_joints=_known_mean(joints),
+        mean_points=_share(hits.sum(axis=-1), counts.sum()),
+        mean_groups=_known_mean(groups),
+        left_out=left_out,
+    )
+
+
+def correct_joints(
+    pred: ArrayLike,
+    true: ArrayLike,
+    labelled: ArrayLike,
+    size: ArrayLike,
+    thresholds: Sequence[float],
+    skeleton: Skeleton,
+    strict: bool = False,
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which joints are correct (A, N, K) and which were judged (N, K): `pck` before it takes means; same arguments."""
+    correct, judged, _ = _judge(pred, true, labelled, size, thresholds, skeleton, strict)
+    return correct, judged
+
+
+def _judge(
+    pred: ArrayLike,
+    true: ArrayLike,
+    labelled: ArrayLike,
+    size: ArrayLike,
+    thresholds: Sequence[float],
+    skeleton: Skeleton,
+    strict: bool,
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], int]:
+    """Correct (A, N, K) and judged (N, K) joints, and the number of labelled ones left out."""
     found, truth = np.asarray(pred, dtype=np.float64), np.asarray(true, dtype=np.float64)
     mask, scale = np.asarray(labelled) > 0, np.asarray(size, dtype=np.float64)
     shape = (len(truth), len(skeleton))
@@ -96,21 +138,7 @@ def pck(
     distance = _distance(found, truth)
     limit = np.multiply.outer(np.asarray(thresholds, dtype=np.float64), np.where(usable, scale, 0))[..., None]
     correct = (distance < limit if strict else distance <= limit) & judged  # (A, N, K)
-    counts = judged.sum(axis=0)
-    hits = correct.sum(axis=1)
-    joints = _share(hits, counts)
-    groups = np.stack([_known_mean(joints[:, _members(skeleton, names)]) for names in GROUPS.values()], axis=-1)
-    return PCK(
-        skeleton=skeleton,
-        thresholds=tuple(float(threshold) for threshold in thresholds),
-        joints=joints,
-        counts=counts.astype(np.int64),
-        groups=groups,
-        mean_joints=_known_mean(joints),
-        mean_points=_share(hits.sum(axis=-1), counts.sum()),
-        mean_groups=_known_mean(groups),
-        left_out=int((mask & ~usable[:, None]).sum()),
-    )
+    return correct, judged, int((mask & ~usable[:, None]).sum())
 
 
 def person_box_size(box: ArrayLike) -> Array:

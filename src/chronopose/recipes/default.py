@@ -1,5 +1,6 @@
 """The bundled pose model `dsta-small`: stage 1 learns single frames, stage 2 learns the window."""
 
+import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -8,7 +9,10 @@ from torch import nn
 
 from chronopose.clips.augment import AugmentConfig
 from chronopose.core.errors import InputError
+from chronopose.data.jhmdb import JHMDBClips
 from chronopose.data.lspet import LSPExtended
+from chronopose.data.rendered import RenderedClips
+from chronopose.data.sources import DRAWN, JHMDB, LSPET, RENDERED, Source, listed
 from chronopose.data.synthetic import SyntheticConfig, SyntheticPeople
 from chronopose.data.training import Share, TrainingClips
 from chronopose.layers.backbone import BackboneConfig
@@ -22,21 +26,44 @@ from chronopose.training.config import OptimConfig, TrainConfig
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
-    """What is learned from.
+    """What is learned from; without folders people drawn by code alone.
+
+    A weight says how often an example comes from a source, against the others' weights.
 
     Args:
-        lspet: folder of the LSP-extended photographs; without it only drawn people are learned.
-        drawn: share of people drawn by code in the mixture, 0 to 1.
-        clips: how many drawn clips there are.
+        lspet: folder of the LSP-extended photographs.
+        rendered: folders of rendered clips, as `chronopose synth` writes them.
+        jhmdb: folder of JHMDB clips with `annotations.json`; the training clips of split 1 are used.
+        lspet_weight: of the photographs.
+        rendered_weight: of all rendered clips together; folders share it by their numbers of persons.
+        jhmdb_weight: of the JHMDB clips.
+        drawn_weight: of people drawn by code; 0 for none.
+        drawn_clips: how many drawn clips there are.
     """
 
     lspet: Path | None = None
-    drawn: float = 0.2
-    clips: int = 20000
+    rendered: tuple[Path, ...] = ()
+    jhmdb: Path | None = None
+    lspet_weight: float = 0.8
+    rendered_weight: float = 1.0
+    jhmdb_weight: float = 0.5
+    drawn_weight: float = 0.2
+    drawn_clips: int = 20000
 
     def __post_init__(self) -> None:
-        if not 0 <= self.drawn <= 1:
-            raise InputError(f"data.drawn must lie in 0 to 1, got {self.drawn}")
+        for name in ("lspet_weight", "rendered_weight", "jhmdb_weight", "drawn_weight"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise InputError(f"data.{name} must be a number of at least 0, got {getattr(self, name)}")
+
+    def sources(self) -> tuple[Source, ...]:
+        """What is learned from, in the order of `shares`."""
+        there = (
+            (LSPET, self.lspet is not None and self.lspet_weight > 0),
+            (RENDERED, bool(self.rendered) and self.rendered_weight > 0),
+            (JHMDB, self.jhmdb is not None and self.jhmdb_weight > 0),
+            (DRAWN, self.drawn_weight > 0),
+        )
+        return tuple(source for source, used in there if used)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +74,8 @@ class Config:
         stage: "frames" shows the key frame alone; "clips" starts from a run of it and shows the window.
         init: the run or weights that stage "clips" starts from.
         window: frames shown in stage "clips".
-        freeze: leave the backbone as `init` has it and train what comes after, at a third of the cost.
+        freeze: leave the backbone as `init` has it and train what comes after, at a third of the cost; without it
+            stage "clips" trains the backbone too, at `optim.backbone_lr_scale` times the rate of the rest.
         heatmap_weight: of the cross-entropy on the maps, beside the residual log-likelihood.
     """
 
@@ -68,7 +96,14 @@ class Config:
     data: DataConfig = field(default_factory=DataConfig)
     augment: AugmentConfig = field(
         default_factory=lambda: AugmentConfig(
-            scale=0.2, rotate_deg=25.0, rotate=0.5, half_body=0.05, colour=0.3, erase=0.15
+            scale=0.2,
+            rotate_deg=25.0,
+            rotate=0.5,
+            half_body=0.05,
+            colour=0.3,
+            erase=0.25,
+            erase_moving=0.5,
+            erase_textured=0.5,
         )
     )
     optim: OptimConfig = field(
@@ -98,21 +133,38 @@ def build(config: Config) -> tuple[DSTA, nn.Module, TrainingClips]:
         raise InputError("stage clips starts from a run of stage frames: give its folder as --init")
     if config.freeze:
         model.backbone.freeze()
-    shares = []
-    if config.data.lspet is not None and config.data.drawn < 1:
-        shares.append(Share(dataset=LSPExtended(config.data.lspet, "train"), weight=1 - config.data.drawn))
-    if config.data.drawn > 0 or not shares:
-        drawn = SyntheticPeople(config=SyntheticConfig(seed=config.train.seed, clips=config.data.clips))
-        shares.append(Share(dataset=drawn, weight=config.data.drawn or 1.0))
     loss = LossSum(RLELoss(model.skeleton), HeatmapCrossEntropy(config.heatmap_weight))
-    return model, loss, TrainingClips(tuple(shares), model.spec, model.skeleton, config.augment)
+    return model, loss, TrainingClips(shares(config), model.spec, model.skeleton, config.augment)
+
+
+def shares(config: Config) -> tuple[Share, ...]:
+    """The data sets of a run with their weights.
+
+    Raises:
+        InputError: there is none, or a folder is not laid out as wanted.
+    """
+    data, found = config.data, list[Share]()
+    sources = data.sources()
+    if LSPET in sources and data.lspet is not None:
+        found.append(Share(dataset=LSPExtended(data.lspet, "train"), weight=data.lspet_weight))
+    if RENDERED in sources:
+        rendered = [RenderedClips(folder, skeleton=config.model.skeleton) for folder in data.rendered]
+        people = sum(map(len, rendered))
+        for folder, clips in zip(data.rendered, rendered, strict=True):
+            if not len(clips):
+                raise InputError(f"{folder}: nobody in these rendered clips can be seen well enough to learn from")
+            found.append(Share(dataset=clips, weight=data.rendered_weight * len(clips) / people))
+    if JHMDB in sources and data.jhmdb is not None:
+        found.append(Share(dataset=JHMDBClips(data.jhmdb, "train"), weight=data.jhmdb_weight))
+    if DRAWN in sources:
+        drawn = SyntheticPeople(config=SyntheticConfig(seed=config.train.seed, clips=data.drawn_clips))
+        found.append(Share(dataset=drawn, weight=data.drawn_weight))
+    if not found:
+        raise InputError("nobody to learn from: give data.lspet, data.rendered or data.jhmdb, or a data.drawn_weight")
+    return tuple(found)
 
 
 def card(config: Config) -> Card:
     """What the weights will say of themselves."""
-    return Card(
-        data="people drawn by chronopose.data.synthetic"
-        + (", LSP-extended photographs (image number not divisible by 10)" if config.data.lspet else ""),
-        data_licence="drawn people: none needed"
-        + ("; LSP-extended: research use, Flickr photographs without a stated licence" if config.data.lspet else ""),
-    )
+    data, licence = listed(config.data.sources())
+    return Card(data=data, data_licence=licence)

@@ -1,0 +1,268 @@
+"""What a rendered clip is: ranges, and the plan of a clip drawn from them by seed and number."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronopose.core.errors import InputError
+from chronopose.core.types import Floats
+from chronopose.synth.assets import Assets
+from chronopose.synth.backdrop import random_backdrop, random_light
+from chronopose.synth.body import Body, Shape
+from chronopose.synth.camera import Camera, look_at
+from chronopose.synth.labels import joint_paths
+from chronopose.synth.look import Look
+from chronopose.synth.mesh import Mesh
+from chronopose.synth.motion import Repertoire
+from chronopose.synth.props import random_handheld, random_props, random_scenery
+from chronopose.synth.retarget import bone_matrices
+from chronopose.synth.sensor import Sensor, random_sensor
+from chronopose.synth.setting import Backdrop, Light, Prop
+from chronopose.synth.staging import stand_around, walk_across
+from chronopose.synth.wardrobe import Wardrobe
+
+Array = NDArray[np.float64]
+Split = Literal["train", "heldout", "all"]
+# Every part of a clip has its own stream of random numbers, so that a new kind of prop leaves the people as they were.
+_CAST, _CAMERA, _SETTING, _SENSOR = range(4)
+# A blurred clip is drawn this many times between two frames, and some of those are averaged.
+_INSTANTS = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneConfig:
+    """The ranges that clips are drawn from; a clip is a pure function of these and its number.
+
+    Args:
+        seed: another seed, other clips.
+        split: "train" leaves a part of the motions and clothes out, "heldout" shows only those, "all" shows everything.
+        frames: length of every clip; its key frame is frame `frames // 2`.
+        width: of a frame in pixels.
+        height: of a frame in pixels.
+        fps: lowest and highest frame rate.
+        people: fewest and most persons in a clip.
+        person: smallest and largest height of the main person standing, as a share of the frame's height.
+        fov_deg: narrowest and widest vertical angle of view.
+        authored: share of the persons who move as key-framed by us; the others move as recorded.
+        truncated: share of clips that cut the main person off at the frame's edge.
+        occluded: share of clips with things in front of the people.
+        blurred: share of clips with motion blur.
+        handheld: share of persons who carry something.
+        motions: names of what the people may do, () for everything.
+        layout: "around" the main person; "crossing" sends everybody across the picture and back, for motions that walk.
+        furnished: share of clips with things beside and behind the people.
+        clean: leaves out noise, codec and all other flaws of a camera.
+        supersample: how much larger the picture is drawn than it is kept.
+    """
+
+    seed: int = 0
+    split: Split = "train"
+    frames: int = 5
+    width: int = 256
+    height: int = 256
+    fps: tuple[float, float] = (10.0, 30.0)
+    people: tuple[int, int] = (1, 4)
+    person: tuple[float, float] = (0.3, 1.1)
+    fov_deg: tuple[float, float] = (25.0, 70.0)
+    authored: float = 0.4
+    truncated: float = 0.25
+    occluded: float = 0.35
+    blurred: float = 0.3
+    handheld: float = 0.15
+    furnished: float = 0.3
+    motions: tuple[str, ...] = ()
+    layout: Literal["around", "crossing"] = "around"
+    clean: bool = False
+    supersample: float = 1.5
+
+    def __post_init__(self) -> None:
+        for name, least, most in (("frames", 1, 10_000), ("width", 32, 4096), ("height", 32, 4096)):
+            if not least <= getattr(self, name) <= most:
+                raise InputError(f"{name} must lie in {least} to {most}, got {getattr(self, name)}")
+        if self.seed < 0:
+            raise InputError(f"seed must be at least 0, got {self.seed}")
+        if not 1 <= self.people[0] <= self.people[1] <= 12:
+            raise InputError(f"people must be a fewest and a most in 1 to 12, got {self.people}")
+        for name in ("fps", "person", "fov_deg"):
+            low, high = getattr(self, name)
+            if not 0 < low <= high:
+                raise InputError(f"{name} must be a lowest and a highest above 0, got {getattr(self, name)}")
+        if self.fov_deg[1] >= 150:
+            raise InputError(f"fov_deg must lie below 150, got {self.fov_deg}")
+        for name in ("authored", "truncated", "occluded", "blurred", "handheld", "furnished"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"{name} must lie in 0 to 1, got {getattr(self, name)}")
+        if not 1 <= self.supersample <= 4:
+            raise InputError(f"supersample must lie in 1 to 4, got {self.supersample}")
+
+    @property
+    def key(self) -> int:
+        """The key frame of every clip."""
+        return self.frames // 2
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Person:
+    """One person of a clip: the body, what it wears, and where its bones are at every instant.
+
+    Attributes:
+        shape: the body.
+        meshes: skin, eyes, hair and clothes.
+        look: their paint.
+        matrices: (N, B, 3, 4) float32 rest -> world at each of the clip's N instants.
+        motion: name of what the person does.
+    """
+
+    shape: Shape
+    meshes: tuple[Mesh, ...]
+    look: Look
+    matrices: Floats
+    motion: str
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Plan:
+    """A clip before it is drawn.
+
+    Attributes:
+        people: the main person first.
+        cameras: one for each instant.
+        backdrop: what is behind.
+        light: on everything.
+        props: things in front or in hands.
+        sensor: the camera's flaws, None for a perfect one.
+        fps: frames per second.
+        instants: how many instants there are for one frame.
+        lit: how many of those, from the first, are averaged into the frame.
+    """
+
+    people: tuple[Person, ...]
+    cameras: tuple[Camera, ...]
+    backdrop: Backdrop
+    light: Light
+    props: tuple[Prop, ...]
+    sensor: Sensor | None
+    fps: float
+    instants: int
+    lit: int
+
+
+class Crew:
+    """What all clips share: the body's rig, the clothes, the motions and the places, read once from a folder."""
+
+    def __init__(self, assets: Assets, split: Split) -> None:
+        self.body = Body(assets)
+        self.wardrobe = Wardrobe(self.body, assets, split)
+        self.repertoire = Repertoire(assets, split)
+        self.panoramas = assets.panoramas
+
+
+def plan(config: SceneConfig, crew: Crew, index: int) -> Plan:
+    """The plan of clip `index`."""
+    rng = _stream(config, index, _CAST)
+    fps = float(rng.uniform(*config.fps))
+    blurred = bool(rng.random() < config.blurred)
+    instants = _INSTANTS if blurred else 1
+    lit = int(rng.choice([3, 5])) if blurred else 1
+    count = int(rng.integers(config.people[0], config.people[1] + 1))
+    people = [_person(config, crew, rng, fps, instants) for _ in range(count)]
+    everybody = [(person.shape, person.matrices) for person in people]
+    if config.layout == "crossing":
+        walk_across(crew.body, everybody, rng, fps * instants)
+    else:
+        stand_around(crew.body, everybody, rng)
+
+    centre = joint_paths(crew.body, people[0].shape, people[0].matrices).mean(axis=1)  # (N, 3)
+    cameras = _cameras(config, _stream(config, index, _CAMERA), centre, people[0].shape.height_m, fps * instants)
+
+    rng = _stream(config, index, _SETTING)
+    backdrop, panorama = random_backdrop(rng, crew.panoramas)
+    light = random_light(rng, panorama, backdrop.yaw)
+    times_s = np.arange(config.frames * instants) / (fps * instants)
+    positions = np.stack([camera.position for camera in cameras])
+    props = random_props(rng, positions, centre, times_s, share=config.occluded)
+    if rng.random() < config.furnished:
+        props += random_scenery(rng, positions, centre, times_s)
+    if rng.random() < config.handheld:
+        props += random_handheld(rng, len(times_s))
+    sensor = None if config.clean else random_sensor(_stream(config, index, _SENSOR))
+    return Plan(
+        people=tuple(people),
+        cameras=cameras,
+        backdrop=backdrop,
+        light=light,
+        props=props,
+        sensor=sensor,
+        fps=fps,
+        instants=instants,
+        lit=lit,
+    )
+
+
+def sensor_stream(config: SceneConfig, index: int) -> np.random.Generator:
+    """The random numbers of clip `index`'s noise."""
+    return _stream(config, index, _SENSOR, 1)
+
+
+def _stream(config: SceneConfig, index: int, *use: int) -> np.random.Generator:
+    return np.random.default_rng([config.seed, index, *use])
+
+
+def _person(config: SceneConfig, crew: Crew, rng: np.random.Generator, fps: float, instants: int) -> Person:
+    shape = crew.body.shape(rng)
+    meshes, look = crew.wardrobe.dress(rng, shape)
+    moves = crew.repertoire.take(rng, config.frames, fps, instants, config.motions or None, config.authored)
+    matrices = bone_matrices(crew.body, shape, moves.points, moves.reference, moves.ground)
+    return Person(shape=shape, meshes=meshes, look=look, matrices=matrices, motion=moves.name)
+
+
+def _cameras(
+    config: SceneConfig, rng: np.random.Generator, centre: Array, stature_m: float, rate: float
+) -> tuple[Camera, ...]:
+    """A camera for each of N instants, `rate` a second, that keeps the main person with centre (N, 3) in view."""
+    count = len(centre)
+    key = count // 2
+    fov = float(np.deg2rad(rng.uniform(*config.fov_deg)))
+    size = float(np.exp(rng.uniform(*np.log(config.person))))
+    away_m = stature_m / size / (2 * np.tan(fov / 2))
+    # Mostly from the height of a hand or an eye, sometimes from a floor or a balcony.
+    height_m = float(rng.choice([rng.uniform(0.3, 0.9), rng.uniform(0.9, 1.9), rng.uniform(1.9, 4.0)], p=[0.2, 0.6, 0.2]))
+    drop_m = np.clip(height_m - centre[key, 1], -0.9 * away_m, 0.9 * away_m)
+    along_m = np.sqrt(max(away_m**2 - drop_m**2, 0.04))
+    angle = rng.uniform(0, 2 * np.pi)
+    start = centre[key] + np.array([along_m * np.sin(angle), drop_m, along_m * np.cos(angle)])
+
+    frame_m = 2 * away_m * np.tan(fov / 2)  # height of the picture at the person
+    wide_m = frame_m * config.width / config.height
+    slack = np.array([max(wide_m - 0.5 * stature_m, 0.1 * wide_m), max(frame_m - stature_m, 0.05 * frame_m)]) / 2
+    aim = rng.uniform(-0.8, 0.8, 2) * slack
+    if rng.random() < config.truncated:
+        aim = rng.choice([-1, 1], 2) * rng.uniform(0.3, 0.55, 2) * [wide_m, frame_m] * rng.permutation([1.0, rng.random()])
+    sideways = np.array([np.cos(angle), 0.0, -np.sin(angle)])
+    follow = rng.random()
+    target = centre[key] + (centre - centre[key]) * follow + aim[0] * sideways + np.array([0.0, aim[1], 0.0])
+
+    times_s = (np.arange(count) - key) / rate
+    drift = rng.normal(0, 0.5, 3) if rng.random() < 0.4 else np.zeros(3)
+    position = start + times_s[:, None] * drift
+    if rng.random() < 0.6:
+        shake = rng.uniform(0.002, 0.02) * away_m
+        position = position + _wander(rng, times_s, shake)
+        target = target + _wander(rng, times_s, shake)
+    position[:, 1] = np.maximum(position[:, 1], 0.15)
+    roll = float(rng.normal(0, 0.05))
+    return tuple(
+        look_at(place, aimed, roll, fov, config.width, config.height)
+        for place, aimed in zip(position, target, strict=True)
+    )
+
+
+def _wander(rng: np.random.Generator, times_s: Array, strength_m: float) -> Array:
+    """A hand's unrest (N, 3): a few slow waves with random phases."""
+    waves = rng.uniform(0.3, 4.0, (4, 3))
+    phases = rng.uniform(0, 2 * np.pi, (4, 3))
+    shares = rng.dirichlet(np.ones(4), 3).T
+    path: Array = strength_m * (shares * np.sin(2 * np.pi * waves * times_s[:, None, None] + phases)).sum(1)
+    return path - path[len(path) // 2]

@@ -1,0 +1,87 @@
+"""Calibration: hand-worked shares, and a normal error that is calibrated by construction."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chronopose.metrics.calibration import (
+    LEVELS,
+    ONE_SIGMA,
+    calibration_error,
+    correcting_factor,
+    coverage,
+    deviations,
+    share_inside,
+)
+
+
+def test_deviations_are_errors_in_sigmas_coordinate_by_coordinate() -> None:
+    error = np.array([[[3.0, -4.0], [1.0, 0.0]]])
+    sigma = np.array([[[3.0, 2.0], [0.5, 1.0]]])
+    np.testing.assert_array_equal(deviations(error, sigma), [1, 2, 2, 0])
+
+
+def test_unknown_and_uncounted_joints_are_left_out() -> None:
+    error = np.array([[1.0, np.nan], [2.0, 2.0], [9.0, 9.0]])
+    sigma = np.array([[1.0, 1.0], [1.0, np.nan], [1.0, 1.0]])
+    np.testing.assert_array_equal(deviations(error, sigma, [1, 1, 0]), [1, 2])
+    assert deviations(error, sigma, [0, 0, 0]).shape == (0,)
+
+
+def test_a_sigma_of_zero_is_right_only_without_an_error() -> None:
+    np.testing.assert_array_equal(deviations([[0.0, 0.1]], [[0.0, 0.0]]), [0, np.inf])
+
+
+def test_a_negative_sigma_and_shapes_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match="sigma must not be negative, got -1"):
+        deviations([[1.0, 1.0]], [[1.0, -1.0]])
+    with pytest.raises(ValueError, match=r"wants error and sigma \(\.\.\., 2\)"):
+        deviations(np.zeros((3, 2)), np.ones((2, 2)))
+    with pytest.raises(ValueError, match="counted"):
+        deviations(np.zeros((3, 2)), np.ones((3, 2)), [True, True])
+
+
+def test_the_share_inside_counts_the_edge() -> None:
+    assert share_inside([0.5, 1.0, 1.0001, 7.0]) == 0.5
+    assert share_inside([0.5, 1.0, 1.0001, 7.0], sigmas=2) == 0.75
+    assert np.isnan(share_inside([]))
+
+
+def test_coverage_and_calibration_error_worked_by_hand() -> None:
+    # Half of a normal error lies within 0.6745 sigma, nine tenths within 1.6449.
+    deviation = [0.1, 0.6, 0.7, 1.7]
+    np.testing.assert_array_equal(coverage(deviation, [0.5, 0.9]), [0.5, 0.75])
+    assert calibration_error(deviation, [0.5, 0.9]) == pytest.approx(0.075)
+
+
+def test_a_normal_error_of_the_sigma_it_is_given_is_calibrated() -> None:
+    rng = np.random.default_rng(0)
+    sigma = rng.uniform(0.5, 20, (5000, 2))
+    deviation = deviations(rng.normal(scale=sigma), sigma)
+    assert share_inside(deviation) == pytest.approx(ONE_SIGMA, abs=0.015)
+    assert calibration_error(deviation) < 0.01
+    assert correcting_factor(deviation) == pytest.approx(1, abs=0.03)
+
+
+@pytest.mark.parametrize(("told", "factor"), [(0.5, 2.0), (2.0, 0.5)])
+def test_a_sigma_off_by_a_factor_shows_it(told: float, factor: float) -> None:
+    rng = np.random.default_rng(1)
+    deviation = deviations(rng.normal(size=(5000, 2)), np.full((5000, 2), told))
+    assert correcting_factor(deviation) == pytest.approx(factor, rel=0.03)
+    assert calibration_error(deviation) > 0.1
+    assert (np.sign(coverage(deviation) - LEVELS) == (-1 if told < 1 else 1)).all()
+
+
+def test_infinite_deviations_leave_the_factor_finite() -> None:
+    assert correcting_factor([0.5, 1.0, 2.0, np.inf], 0.5) == 1.0
+    assert correcting_factor([0.5, np.inf], 0.9) == np.inf
+    assert np.isnan(correcting_factor([]))
+    assert np.isnan(calibration_error([]))
+
+
+@given(st.lists(st.floats(0, 50), min_size=1, max_size=40), st.floats(0.1, 10))
+def test_the_correcting_factor_does_what_it_says(deviation: list[float], sigma: float) -> None:
+    factor = correcting_factor(np.array(deviation) / sigma)
+    share = share_inside(np.array(deviation) / sigma, factor)
+    assert share >= ONE_SIGMA
