@@ -29,6 +29,8 @@ FLAGS = {
     "train": "RECIPE",
     "train smoke": "--model.offsets --model.backbone.name --optim.lr --train.steps --people.clips --out --resume "
     "--pretrained --print-config --config",
+    "synth": "--assets --out -o --clips --per-shard --workers --seed --split --frames --people",
+    "synth-assets": "--makehuman --clothes --motion --panoramas --amc-fps --keep-going --out -o",
     "models": "list info",
     "models list": "--json",
     "models info": "NAME --json",

@@ -131,7 +131,7 @@ def test_a_scene_shows_its_persons_with_their_boxes_and_the_hardly_seen_as_doubt
             inner = sample.pixels[:, int(y1 + 3) : int(y2 - 2), int(x1 + 3) : int(x2 - 2)].astype(float)
             lit += inner.std(axis=(1, 2)).max() < 40
     assert shown >= 45 and lit >= 0.9 * shown and doubtful >= 30
-    assert max(sides) / min(sides) > 2.5
+    assert max(sides) / min(sides) > 2
 
 
 def test_scenes_take_part_in_mosaics_and_their_share_of_the_samples(config: CrowdConfig) -> None:

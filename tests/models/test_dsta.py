@@ -278,6 +278,25 @@ def test_the_maps_shown_are_those_of_the_key_frame() -> None:
         assert not torch.allclose(model(given).heatmaps, model(other).heatmaps, atol=1e-2)
 
 
+@pytest.mark.parametrize("offsets", [(-1, 0, 1), (-2, -1, 0), (0,)])
+def test_learning_from_the_key_frame_answers_the_same_and_leaves_the_others_out(offsets: tuple[int, ...]) -> None:
+    model = tiny(jfd="integral_fc", offsets=offsets, drop_path=0.0).train()
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.eval()  # its statistics depend on what is encoded together
+    given = clips(model).float().requires_grad_()
+    plain = model(given)
+    model.learn_from_key = True
+    output = model(given)
+    torch.testing.assert_close(output, plain, rtol=1e-4, atol=1e-4)
+    (output.xy_crop.sum() + output.heatmaps.sum()).backward()
+    moved = given.grad.abs().sum((0, 2, 3, 4)) > 0
+    assert moved.tolist() == [offset == 0 for offset in offsets]
+    model.eval()
+    (model(given).xy_crop.sum()).backward()
+    assert (given.grad.abs().sum((0, 2, 3, 4)) > 0).all()
+
+
 def test_padding_slots_of_short_parts_never_influence_the_answer() -> None:
     torch.manual_seed(0)
     branch = SpatialBranch(dataclasses.replace(TINY, attention="sd"), (5, 3, 3)).eval()

@@ -76,7 +76,9 @@ def test_stage_clips_goes_on_from_frames_and_trains_the_backbone_unless_it_is_fr
     assert batch.pixels.shape == (4, 3, 3, 64, 64)
     sum(loss(model(batch.pixels), batch).values()).backward()
     assert sum(float(p.grad.abs().sum()) for p in model.backbone.parameters() if p.grad is not None) > 0
-    frozen, _, _ = default.build(dataclasses.replace(clips, freeze=True))
+    assert model.learn_from_key
+    assert not default.build(dataclasses.replace(clips, encoder="all"))[0].learn_from_key
+    frozen, _, _ = default.build(dataclasses.replace(clips, encoder="none"))
     assert not any(parameter.requires_grad for parameter in frozen.backbone.parameters())
     with pytest.raises(InputError, match="stage clips starts from a run of stage frames"):
         default.build(dataclasses.replace(clips, init=None))

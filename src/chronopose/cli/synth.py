@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from chronopose import __version__
 from chronopose.cli.progress import bar
 from chronopose.core.errors import InputError
-from chronopose.synth.scene import SceneConfig
+from chronopose.synth.ranges import SceneConfig
 
 if TYPE_CHECKING:
     from chronopose.synth.produce import MakeClip
@@ -28,24 +28,23 @@ def synth(
     workers: int | None = None,
     scene: Annotated[SceneConfig, Parameter(name="*", negative=(), consume_multiple=True)] = SceneConfig(),  # noqa: B008 - frozen
 ) -> int:
-    """Render clips of moving people with exact labels: joints, what hides them, boxes, blur.
+    """Render clips of people with exact labels: joints, what hides them, boxes, blur.
 
-    The clips become Parquet files of JPEG pictures and labels, for chronopose.data.rendered.RenderedClips. A clip
-    depends on the settings and its number alone, not on how many there are or who makes them. The same command goes on
-    with a data set that was cut short, and with more --clips makes it longer. Wants the extra chronopose[synth].
+    A clip depends on the settings and its number alone, not on how many there are or who makes them.
 
     Parameters
     ----------
     assets
-        Folder of bodies, clothes, motions and panoramas, as chronopose synth-assets builds it.
+        Folder of bodies, clothes, motions and panoramas, as chronopose synth-assets builds it. Rendering wants the
+        extra chronopose[synth].
     out
-        Folder of the data set.
+        Folder of the data set: Parquet files of JPEG pictures and labels, for chronopose.data.rendered.
     clips
-        How many clips it is to hold.
+        How many it is to hold. The same command goes on where it was cut short; with more clips it adds to the others.
     per_shard
         How many go into one file.
     workers
-        Processes that render, one for each core if not given; 0 renders in this one.
+        Processes that render, by default one for each core; 0 renders in this one.
     """
     from chronopose.formats.shards import Shards
     from chronopose.synth.produce import produce

@@ -9,8 +9,8 @@ from cyclopts import Parameter
 def synth_assets(
     *,
     makehuman: Path,
+    clothes: Path,
     out: Annotated[Path, Parameter(name=("--out", "-o"))],
-    clothes: Path | None = None,
     motion: Path | None = None,
     panoramas: Path | None = None,
     amc_fps: float = 120,
@@ -24,10 +24,10 @@ def synth_assets(
     ----------
     makehuman
         Checkout of makehumancommunity/makehuman: body, skeleton and shapes.
+    clothes
+        Checkout of makehumancommunity/makehuman-assets: .mhclo and .obj files of clothes, shoes and hair.
     out
         The folder to make.
-    clothes
-        Checkout of makehumancommunity/makehuman-assets: .mhclo and .obj files. Without, clothes are painted on.
     motion
         Folder of .bvh files, and .amc files with their .asf. Without, people move by key frames only.
     panoramas

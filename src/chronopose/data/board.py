@@ -1,4 +1,4 @@
-"""A canvas that pictures of persons are drawn onto, and where the persons on it are and how much of each shows."""
+"""A canvas that pictures of persons are drawn onto, and how much of each of them shows."""
 
 from dataclasses import dataclass
 

@@ -171,7 +171,7 @@ class Crowd:
         """A scene as a detector is shown it, whole and with bars at its sides, or closer with a person in view."""
         size, scene = self.config.size, self._scene(rng)
         rows, columns = scene.pixels.shape[:2]
-        if rng.random() < 0.2:
+        if rng.random() < 0.1:
             board.pixels[:] = rng.integers(0, 256, 3)
         fit = size / max(rows, columns)
         usable = np.flatnonzero(scene.seen >= self.config.shown)
@@ -185,8 +185,12 @@ class Crowd:
             at_image = (box[:2] + box[2:]) / 2
             # More than twofold enlarged pictures are blurred in a way that no camera's are.
             zoom = size * self._share(rng) / max(float((box[2:] - box[:2]).max()), 1.0)
-            zoom = float(np.clip(zoom, 0.5 * fit, max(2.0, fit)))
+            zoom = float(np.clip(zoom, 0.8 * fit, max(2.0, fit)))
             at_canvas = rng.uniform(0.1, 0.9, 2) * size
+            # Moved until the canvas shows no more of the surroundings than it must.
+            slack = size - zoom * np.array([columns, rows])
+            corner = at_canvas - zoom * (at_image + 0.5) + 0.5
+            at_canvas += np.clip(corner, np.minimum(slack, 0), np.maximum(slack, 0)) - corner
         self._put(board, scene, placement(at_image, at_canvas, zoom, 0.0), canvas)
 
     def _put(self, board: Board, scene: Scene, image_to_canvas: Array, tile: Tile) -> None:

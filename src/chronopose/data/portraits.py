@@ -1,4 +1,4 @@
-"""Photographs of one labelled person each, empty places and rendered scenes, as the detector's training wants them."""
+"""Photographs, empty places and rendered scenes, as the detector's training pictures want them."""
 
 from pathlib import Path
 from typing import Literal

@@ -122,6 +122,8 @@ class DSTA(nn.Module):
         self.coordinates = _head(self.aggregate.width)
         self.deviation = _head(self.aggregate.width)
         nn.init.constant_(cast(nn.Linear, self.coordinates[1]).bias, 0.5)
+        # In training only: encode the other frames of a window without gradient, which costs half as much.
+        self.learn_from_key = False
         # Tokens stand part by part; place[k] is the token of joint k in the skeleton's order.
         place = [order.index(joint) for joint in range(len(order))]
         self.register_buffer("place", torch.tensor(place), persistent=False)
@@ -142,13 +144,28 @@ class DSTA(nn.Module):
 
     def forward(self, pixels: Tensor) -> PoseOutput:
         """(B, T, 3, H, W) -> the key frame's pose; with `integral_fc` the key frame's log-maps too."""
-        batch, frames = pixels.shape[:2]
-        tokens, maps = self.jfd(self.backbone(pixels.flatten(0, 1)))
-        output, _ = self.fuse(tokens.unflatten(0, (batch, frames)))
-        if maps is None:
+        if self.training and self.learn_from_key:
+            tokens, key_maps = self._encode_with_key_gradient(pixels)
+        else:
+            frames = pixels.shape[:2]
+            flat, maps = self.jfd(self.backbone(pixels.flatten(0, 1)))
+            tokens = flat.unflatten(0, frames)
+            key_maps = None if maps is None else maps.unflatten(0, frames)[:, self.spec.key]
+        output, _ = self.fuse(tokens)
+        if key_maps is None:
             return output
-        key_maps = maps.unflatten(0, (batch, frames))[:, self.spec.key]
         return output._replace(heatmaps=key_maps.index_select(1, cast(Tensor, self.place))[:, None])
+
+    def _encode_with_key_gradient(self, pixels: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Tokens (B, T, N, D) of all frames and the key frame's maps; only the key frame's carry a gradient."""
+        key, frames = self.spec.key, pixels.shape[1]
+        tokens, maps = self.jfd(self.backbone(pixels[:, key]))
+        if frames == 1:
+            return tokens[:, None], maps
+        others = [frame for frame in range(frames) if frame != key]
+        with torch.no_grad():
+            around = self.encode(pixels[:, others].flatten(0, 1)).unflatten(0, (len(pixels), len(others)))
+        return torch.cat([around[:, :key], tokens[:, None], around[:, key:]], dim=1), maps
 
 
 class GapTokens(nn.Module):

@@ -74,15 +74,16 @@ class Config:
         stage: "frames" shows the key frame alone; "clips" starts from a run of it and shows the window.
         init: the run or weights that stage "clips" starts from.
         window: frames shown in stage "clips".
-        freeze: leave the backbone as `init` has it and train what comes after, at a third of the cost; without it
-            stage "clips" trains the backbone too, at `optim.backbone_lr_scale` times the rate of the rest.
+        encoder: what teaches the backbone in stage "clips", at `optim.backbone_lr_scale` times the rate of the rest:
+            "all" frames of a window, the "key" frame alone, at half the cost, or "none", at a third: it stays as
+            `init` has it.
         heatmap_weight: of the cross-entropy on the maps, beside the residual log-likelihood.
     """
 
     stage: Literal["frames", "clips"] = "frames"
     init: Path | None = None
     window: tuple[int, ...] = (-2, -1, 0, 1, 2)
-    freeze: bool = False
+    encoder: Literal["all", "key", "none"] = "key"
     heatmap_weight: float = 1.0
     model: DSTAConfig = field(
         default_factory=lambda: DSTAConfig(
@@ -131,8 +132,9 @@ def build(config: Config) -> tuple[DSTA, nn.Module, TrainingClips]:
         transfer(model, config.init)
     elif config.stage == "clips":
         raise InputError("stage clips starts from a run of stage frames: give its folder as --init")
-    if config.freeze:
+    if config.encoder == "none":
         model.backbone.freeze()
+    model.learn_from_key = config.encoder == "key"
     loss = LossSum(RLELoss(model.skeleton), HeatmapCrossEntropy(config.heatmap_weight))
     return model, loss, TrainingClips(shares(config), model.spec, model.skeleton, config.augment)
 

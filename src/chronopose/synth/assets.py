@@ -11,6 +11,7 @@ The folder is not part of the package: `chronopose synth-assets` builds it (docs
 """
 
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,8 @@ GROUPS = ("body", "tights", "skirt", "hair", "eyes")
 POINTS = 23
 MOTION_FPS = 30
 DM = np.float32(0.1)  # metres in a decimetre, the files' unit of length
+# All that numpy, zipfile and zlib are known to say of a damaged archive.
+_UNREADABLE = (OSError, ValueError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error)
 _MOST_BYTES = 1 << 30
 _MOST_PIXELS = 1 << 26
 _MOST_VERTICES = 200_000
@@ -212,13 +215,15 @@ class _Arrays:
             if unpacked > _MOST_BYTES:
                 raise InputError(f"{path}: unpacks to {unpacked} bytes; at most {_MOST_BYTES} are read")
             with np.load(path, allow_pickle=False) as arrays:
-                self.arrays: dict[str, NDArray[np.generic]] = {name: arrays[name] for name in arrays.files}
+                stored = {name: arrays[name] for name in arrays.files}
         except FileNotFoundError:
             raise InputError(f"{path}: no such file; an asset folder has one") from None
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        except _UNREADABLE as error:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"{path}: not a readable .npz file of plain arrays ({_brief(error)})") from None
+        # A member of the archive that is no array comes as its bytes.
+        self.arrays = {name: array for name, array in stored.items() if isinstance(array, np.ndarray)}
 
     def fail(self, field: str, found: str, wanted: str) -> InputError:
         return InputError(f"{self.path}: {field}: {found}; wanted {wanted}")
@@ -290,9 +295,7 @@ def _read_body(path: Path) -> BodyMesh:
     parents = arrays.whole("bone_parent", ("B",), -1, len(names))
     for child, parent in enumerate(parents):
         if (parent < 0) != (child == 0) or parent >= child:
-            raise arrays.fail(
-                "bone_parent", f"{parent} for bone {names[child]}", "-1 for the first, then earlier bones"
-            )
+            raise arrays.fail("bone_parent", f"{parent} for {names[child]}", "-1 for the first, then earlier bones")
     return BodyMesh(
         vertices=vertices,
         quads=arrays.whole("faces", ("M", 4), 0, count),

@@ -46,7 +46,7 @@ def random_backdrop(rng: Rng, panoramas: Sequence[Panorama]) -> tuple[Backdrop, 
         return backdrop, panorama
     seed = int(rng.integers(2**63))
     texture = Texture(key=f"clutter/{seed}", pixels=random_clutter(np.random.default_rng(seed), _WIDTH, _HEIGHT))
-    wide, high = rng.uniform(0.6, 1.0) * rng.uniform(0.85, 1.0, 2)
+    wide, high = rng.uniform(0.4, 1.0) * rng.uniform(0.85, 1.0, 2)
     window = (float(rng.uniform(0, 1 - wide)), float(rng.uniform(0, 1 - high)), float(wide), float(high))
     return Backdrop(texture=texture, kind="flat", yaw=0.0, window=window, gain=gain), None
 

@@ -1,4 +1,4 @@
-"""Made-up surroundings: rooms, streets, parks, halls, shelves, walls and patterns, with shapes that resemble limbs."""
+"""Made-up surroundings: rooms, streets, parks, halls, shelves, patterns, and shapes like limbs."""
 
 from collections.abc import Callable
 
@@ -164,7 +164,8 @@ def _hall(canvas: Canvas, rng: Rng) -> None:
     if rng.random() < 0.7:
         boards(canvas, rng, edge)
     wood = rng.random() < 0.5
-    ground(canvas, rng, edge, near(rng, (196, 148, 92), 18) if wood else colour(rng, (0.2, 0.8), (0.25, 0.75)))
+    paint = near(rng, (196, 148, 92), 18) if wood else colour(rng, (0.1, 0.65), (0.25, 0.75))
+    ground(canvas, rng, edge, paint, float(rng.uniform(0.0, 0.06)))
     line = (240, 240, 235) if rng.random() < 0.7 else colour(rng)
     for _ in range(rng.integers(2, 6)):
         x, y = float(rng.uniform(-0.5, 1.5)), float(rng.uniform(edge, 1))

@@ -1,4 +1,4 @@
-"""Things made of boxes, cylinders, balls and cards: furniture, trees, fences, vehicles, and what hands hold."""
+"""Furniture, trees, fences, vehicles and things for hands, made of boxes, cylinders and balls."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronopose.synth.paint import Rng
+from chronopose.synth.swatches import Stuff
 
 Array = NDArray[np.float64]
 Solid = Literal["card", "box", "cylinder", "ball"]
@@ -26,6 +27,7 @@ class Part:
         at: where its middle is.
         paint: parts of one thing with the same number are painted alike.
         turn: (3, 3) its own axes -> the thing's.
+        stuff: what it is made of; the first part with a paint counts.
     """
 
     shape: Solid
@@ -33,14 +35,16 @@ class Part:
     at: tuple[float, float, float]
     paint: int = 0
     turn: Array = field(default_factory=lambda: np.eye(3))
+    stuff: Stuff = "any"
 
 
 Thing = tuple[Part, ...]
+Maker = Callable[[Rng], Thing]
 
 
 def pole(rng: Rng) -> Thing:
     """A pole or a pillar, from the floor to above the picture."""
-    thick = float(np.exp(rng.uniform(np.log(0.03), np.log(0.4))))
+    thick = float(np.exp(rng.uniform(np.log(0.03), np.log(0.25))))
     high = float(rng.uniform(2.2, 4.0))
     shape: Solid = "cylinder" if rng.random() < 0.75 else "box"
     return (Part(shape=shape, size=(thick, high, thick), at=(0, high / 2, 0)),)
@@ -48,12 +52,12 @@ def pole(rng: Rng) -> Thing:
 
 def tree(rng: Rng) -> Thing:
     """A trunk with a crown of balls, some of which hang low."""
-    thick, high = float(rng.uniform(0.08, 0.3)), float(rng.uniform(1.3, 2.4))
-    parts = [Part(shape="cylinder", size=(thick, high, thick), at=(0, high / 2, 0))]
+    thick, high = float(rng.uniform(0.08, 0.25)), float(rng.uniform(1.3, 2.4))
+    parts = [Part(shape="cylinder", size=(thick, high, thick), at=(0, high / 2, 0), stuff="bark")]
     for _ in range(rng.integers(4, 10)):
         size = rng.uniform(0.3, 0.9)
         at = rng.normal(0, 0.45, 3) * (1, 0.5, 1) + (0, high + 0.3, 0)
-        parts.append(_part("ball", size * rng.uniform(0.6, 1.2, 3), at, 1))
+        parts.append(_part("ball", size * rng.uniform(0.6, 1.2, 3), at, 1, stuff="leaves"))
     return tuple(parts)
 
 
@@ -64,10 +68,10 @@ def bush(rng: Rng) -> Thing:
     for _ in range(rng.integers(5, 12)):
         size = rng.uniform(0.2, 0.5) * high
         at = (rng.uniform(-0.5, 0.5) * wide, rng.uniform(0.2, 0.85) * high, rng.normal(0, 0.1))
-        parts.append(_part("ball", size * rng.uniform(0.7, 1.4, 3), at, 0))
+        parts.append(_part("ball", size * rng.uniform(0.7, 1.4, 3), at, 0, stuff="leaves"))
     for _ in range(rng.integers(4, 12)):
         at = (rng.uniform(-0.6, 0.6) * wide, rng.uniform(0.5, 1.1) * high, rng.normal(0.1, 0.1))
-        parts.append(_part("card", (0.05, rng.uniform(0.1, 0.3), 1), at, 1, _roll(rng.normal(0, 0.8))))
+        parts.append(_part("card", (0.05, rng.uniform(0.1, 0.3), 1), at, 1, _roll(rng.normal(0, 0.8)), "leaves"))
     return tuple(parts)
 
 
@@ -80,7 +84,7 @@ def potted(rng: Rng) -> Thing:
         length = high * rng.uniform(0.5, 1.0)
         turn = _yaw(rng.uniform(0, 2 * np.pi)) @ _roll(lean)
         at = turn @ np.array([0, length / 2, 0]) + (0, size, 0)
-        parts.append(_part("card", (rng.uniform(0.03, 0.1), length, 1), at, 1, turn))
+        parts.append(_part("card", (rng.uniform(0.03, 0.1), length, 1), at, 1, turn, "leaves"))
     return tuple(parts)
 
 
@@ -88,7 +92,7 @@ def table(rng: Rng) -> Thing:
     """A table or a desk, perhaps with things on it."""
     wide, deep, high = rng.uniform(0.6, 1.8), rng.uniform(0.4, 0.9), rng.uniform(0.45, 1.0)
     leg, thick = rng.uniform(0.03, 0.08), rng.uniform(0.02, 0.06)
-    parts = [_part("box", (wide, thick, deep), (0, high, 0), 0)]
+    parts = [_part("box", (wide, thick, deep), (0, high, 0), 0, stuff="wood")]
     for x in (-1, 1):
         for z in (-1, 1):
             at = (x * (wide / 2 - leg), high / 2, z * (deep / 2 - leg))
@@ -111,7 +115,8 @@ def chair(rng: Rng) -> Thing:
     if rng.random() < 0.5:
         parts.append(_part("box", (wide, back, 0.04), (0, high + back / 2 + 0.1, -wide / 2), 0))
     else:
-        parts += [_part("cylinder", (leg, back, leg), (x, high + back / 2, -wide / 2), 1) for x in np.linspace(-wide / 2, wide / 2, int(rng.integers(3, 6)))]
+        bars = np.linspace(-wide / 2, wide / 2, int(rng.integers(3, 6)))
+        parts += [_part("cylinder", (leg, back, leg), (x, high + back / 2, -wide / 2), 1) for x in bars]
         parts.append(_part("box", (wide + 0.04, 0.08, 0.04), (0, high + back, -wide / 2), 0))
     return tuple(parts)
 
@@ -142,7 +147,7 @@ def sofa(rng: Rng) -> Thing:
     wide, seat, deep = rng.uniform(0.7, 1.9), rng.uniform(0.35, 0.45), rng.uniform(0.6, 0.9)
     back = rng.uniform(0.3, 0.6)
     parts = [
-        _part("box", (wide, seat, deep), (0, seat / 2, 0), 0),
+        _part("box", (wide, seat, deep), (0, seat / 2, 0), 0, stuff="cloth"),
         _part("box", (wide, back, 0.2), (0, seat + back / 2, -deep / 2 + 0.1), 0),
     ]
     parts += [_part("box", (0.15, seat + 0.2, deep), (x * (wide / 2 + 0.05), (seat + 0.2) / 2, 0), 0) for x in (-1, 1)]
@@ -159,7 +164,8 @@ def fence(rng: Rng) -> Thing:
     pale: Solid = "box" if rng.random() < 0.4 else "cylinder"
     count = max(3, min(14, int(wide / step)))
     parts = [_part(pale, (thick, high, thick), (x, high / 2, 0), 0) for x in np.linspace(-wide / 2, wide / 2, count)]
-    parts += [_part("cylinder", (thick, wide, thick), (0, y, 0), 0, _LYING_X) for y in np.linspace(high, 0.15 * high, int(rng.integers(1, 4)))]
+    rails = np.linspace(high, 0.15 * high, int(rng.integers(1, 4)))
+    parts += [_part("cylinder", (thick, wide, thick), (0, y, 0), 0, _LYING_X) for y in rails]
     return tuple(parts)
 
 
@@ -178,7 +184,7 @@ def sign(rng: Rng) -> Thing:
     feet = (0.0,) if rng.random() < 0.5 else (-0.4, 0.4)
     parts = [_part("cylinder", (thick, low + high, thick), (x * wide, (low + high) / 2, -0.05), 0) for x in feet]
     shape: Solid = "box" if rng.random() < 0.75 else "ball"
-    parts.append(_part(shape, (wide, high, 0.03), (0, low + high / 2, 0), 1))
+    parts.append(_part(shape, (wide, high, 0.03), (0, low + high / 2, 0), 1, stuff="print"))
     return tuple(parts)
 
 
@@ -198,14 +204,14 @@ def gym(rng: Rng) -> Thing:
         size = rng.uniform(0.4, 0.75)
         return (_part("ball", (size, size, size), (0, size / 2, 0), 0),)
     high, wide = rng.uniform(0.5, 1.3), rng.uniform(1.0, 1.8)
-    parts = [_part("cylinder", (0.04, wide, 0.04), (0, high, 0), 0, _LYING_X)]
+    parts = [_part("cylinder", (0.04, wide, 0.04), (0, high, 0), 0, _LYING_X, "metal")]
     parts += [_part("box", (0.07, high, 0.07), (x * wide / 3, high / 2, 0), 1) for x in (-1, 1)]
-        size = rng.uniform(0.2, 0.45)
-        parts.append(_part("cylinder", (size, 0.06, size), (x * wide / 2, high, 0), 2, _LYING_X))
+    size = rng.uniform(0.2, 0.45)
+    parts += [_part("cylinder", (size, 0.06, size), (x * wide / 2, high, 0), 2, _LYING_X) for x in (-1, 1)]
     return tuple(parts)
 
 
-FURNITURE: Sequence[Callable[[Rng], Thing]] = (
+FURNITURE: Sequence[Maker] = (
     pole, pole, pole, tree, bush, potted, table, chair, crates, counter, sofa, fence, frame, sign, lamp, gym,
 )  # fmt: skip
 """Things that stand on the floor, with their foot at the origin; poles are the most frequent."""
@@ -228,7 +234,7 @@ def height_m(thing: Thing) -> float:
     return max(part.at[1] for part in thing)
 
 
-# --- in a hand; y points from the wrist to the fingers, z to the thumb's side, x out of the back of the left hand
+# --- in a hand; y points from the wrist to the fingers, z to the thumb's side, x out of the palm of the left hand
 
 
 def stick(rng: Rng) -> Thing:
@@ -254,13 +260,14 @@ def racket(rng: Rng) -> Thing:
 def ball(rng: Rng) -> Thing:
     """From a tennis ball to a basketball."""
     size = float(rng.choice([rng.uniform(0.06, 0.1), rng.uniform(0.18, 0.26)]))
-    return (_part("ball", (size, size, size), (-size / 2, 0.02, 0), 0),)
+    return (_part("ball", (size, size, size), (size / 2, 0.02, 0), 0),)
 
 
 def bag(rng: Rng) -> Thing:
-    """A bag that hangs off the fingers."""
-    wide, high, strap = rng.uniform(0.2, 0.45), rng.uniform(0.2, 0.45), rng.uniform(0.02, 0.25)
+    """A bag or a bucket that hangs off the fingers."""
+    wide, high, strap = rng.uniform(0.2, 0.45), rng.uniform(0.2, 0.45), rng.uniform(0.02, 0.2)
     return (
+        _part("cylinder", (0.02, 0.8 * wide, 0.02), (0, 0.02, 0), 1, _LYING_Z),
         _part("box", (rng.uniform(0.06, 0.2), high, wide), (0, 0.03 + strap + high / 2, 0), 0),
         _part("box", (0.01, strap + 0.05, 0.04), (0, 0.03 + strap / 2, 0.4 * wide), 1),
         _part("box", (0.01, strap + 0.05, 0.04), (0, 0.03 + strap / 2, -0.4 * wide), 1),
@@ -271,20 +278,21 @@ def small(rng: Rng) -> Thing:
     """A telephone, a book, a cup or a bottle."""
     if rng.random() < 0.5:
         thick, long, wide = rng.uniform(0.008, 0.04), rng.uniform(0.12, 0.28), rng.uniform(0.06, 0.2)
-        return (_part("box", (thick, long, wide), (-0.02, 0.03, 0.02), 0),)
+        return (_part("box", (thick, long, wide), (0.02, 0.03, 0.02), 0),)
     thick, long = rng.uniform(0.05, 0.09), rng.uniform(0.08, 0.3)
-    parts = [_part("cylinder", (thick, long, thick), (-0.02, 0.02, 0.03), 0, _LYING_Z)]
+    parts = [_part("cylinder", (thick, long, thick), (0.02, 0.02, 0.03), 0, _LYING_Z)]
     if long > 0.18:
-        parts.append(_part("cylinder", (thick / 2, 0.07, thick / 2), (-0.02, 0.02, 0.06 + long / 2), 1, _LYING_Z))
+        parts.append(_part("cylinder", (thick / 2, 0.07, thick / 2), (0.02, 0.02, 0.06 + long / 2), 1, _LYING_Z))
     return tuple(parts)
 
 
 def dumbbell(rng: Rng) -> Thing:
     """A bar with a weight at either end."""
     long, size = rng.uniform(0.2, 0.35), rng.uniform(0.08, 0.2)
-    parts = [_part("cylinder", (0.03, long, 0.03), (-0.01, 0, 0), 0, _LYING_Z)]
+    parts = [_part("cylinder", (0.03, long, 0.03), (0.01, 0, 0), 0, _LYING_Z)]
     shape: Solid = "cylinder" if rng.random() < 0.6 else "ball"
-    parts += [_part(shape, (size, size * rng.uniform(0.4, 1), size), (-0.01, 0, z * long / 2), 1, _LYING_Z) for z in (-1, 1)]
+    weight = (size, size * rng.uniform(0.4, 1), size)
+    parts += [_part(shape, weight, (0.01, 0, z * long / 2), 1, _LYING_Z) for z in (-1, 1)]
     return tuple(parts)
 
 
@@ -297,18 +305,22 @@ def umbrella(rng: Rng) -> Thing:
     )
 
 
-HANDHELD: Sequence[Callable[[Rng], Thing]] = (stick, stick, racket, ball, bag, small, small, dumbbell, umbrella)
+HANDHELD: Sequence[Maker] = (stick, stick, racket, ball, bag, small, small, dumbbell, umbrella)
 """Things for a hand, held at the origin."""
 
 
 def _part(
-    shape: Solid, size: Sequence[float] | Array, at: Sequence[float] | Array, paint: int, turn: Array | None = None
+    shape: Solid,
+    size: Sequence[float] | Array,
+    at: Sequence[float] | Array,
+    paint: int,
+    turn: Array | None = None,
+    stuff: Stuff = "any",
 ) -> Part:
     x, y, z = (float(value) for value in at)
     wide, high, deep = (float(value) for value in size)
-    return Part(
-        shape=shape, size=(wide, high, deep), at=(x, y, z), paint=paint, turn=np.eye(3) if turn is None else turn
-    )
+    turn = np.eye(3) if turn is None else turn
+    return Part(shape=shape, size=(wide, high, deep), at=(x, y, z), paint=paint, turn=turn, stuff=stuff)
 
 
 def _yaw(angle: float) -> Array:

@@ -1,4 +1,4 @@
-"""Painted furnishings of made-up rooms: floors, windows, shelves, cupboards, chairs, lamps and plants."""
+"""Painted furnishings of made-up rooms: floors, windows, shelves, cupboards, chairs, lamps."""
 
 import numpy as np
 

@@ -29,6 +29,7 @@ from scipy.spatial.transform import Rotation
 from chronopose.synth.puppet import (
     ANKLE_M,
     COLLAR,
+    FRAMES,
     LENGTHS_M,
     LIMBS,
     POINTS,
@@ -71,6 +72,7 @@ THIN: Final = {
 }
 RADII_M: Final = np.array([THICK[name] if name in THICK else THIN[name[1:]] for name in POINTS])
 GRID_FPS: Final = 60.0
+WRIST_M: Final = 0.035
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +221,8 @@ def _pose(score: Score, at: Mapping[str, Array]) -> Pose:
         pose = _placed(pose, at["hop"], score.ground)
     for limb, anchor in score.holds.items():
         pose = _held(pose, limb, anchor, at, poles[limb])
+    for limb, pole in poles.items():
+        pose = _above_floor(pose, limb, pole)
     return pose
 
 
@@ -265,6 +269,9 @@ def _placed(pose: Pose, hop: Array, ground: Ground) -> Pose:
     if ground == "feet":
         feet = [POINTS.index(side + name) for side in "lr" for name in ("ankle", "toe")]
         points, heights = points[:, feet], points[:, feet, 1] - [ANKLE_M, TOE_M] * 2
+    else:  # a hand is laid on the floor afterwards
+        parts = [i for i, name in enumerate(POINTS) if name[1:] != "hand"]
+        points, heights = points[:, parts], heights[:, parts]
     lowest = heights.min(axis=1)
     share = np.exp(-(heights - lowest[:, None]) / 0.012)
     share = share / share.sum(axis=1, keepdims=True)
@@ -282,21 +289,54 @@ def _held(pose: Pose, limb: str, anchor: Anchor, at: Mapping[str, Array], pole: 
     target = np.stack([at[f"{channel}_{axis}"] for axis in "xyz"], axis=-1)
     points = pose.points()
     if anchor != "world":
-        frame = pose.frames[:, ("pelvis", "chest", "head").index(anchor)]
+        frame = pose.frames[:, FRAMES.index(anchor)]
         origin = {"pelvis": pose.root, "chest": point(points, "neck"), "head": point(points, "head")}[anchor]
         target = origin + apply(frame, target)
-    parts = ("upper", "fore", "hand") if arm else ("thigh", "shin", "foot")
-    start, end = (point(points, side + name) for name in (("sho", "wri") if arm else ("hip", "ankle")))
+    end = point(points, side + ("wri" if arm else "ankle"))
     firm = at[f"{side}_{'grip' if arm else 'step'}"][:, None]
-    target = end + (target - end) * firm
-    first, second = two_bones(start, target, LENGTHS_M[parts[0]], LENGTHS_M[parts[1]], pole)
+    return _reaching(pose, points, limb, end + (target - end) * firm, pole)
+
+
+def _above_floor(pose: Pose, limb: str, pole: Array) -> Pose:
+    """With a wrist, ankle, elbow or knee that would be in the floor out of it, and the hand or foot laid on it."""
+    side, arm = limb[0], limb.endswith("hand")
+    middle, last = (side + name for name in (("elb", "wri") if arm else ("knee", "ankle")))
+    points = pose.points()
+    end = point(points, last)
+    least = WRIST_M if arm else 0.75 * ANKLE_M
+    deep = np.clip((0.03 - point(points, middle)[:, 1:2]) / 0.05, 0, 3)
+    if end[:, 1].min() < least or deep.any():
+        up = pole + 1.5 * deep * np.array([0.0, 1.0, 0.0])
+        pose = _reaching(pose, points, limb, np.maximum(end, [-np.inf, least, -np.inf]), up)
+        end = point(pose.points(), last)
+    part = "hand" if arm else "foot"
+    tip = pose.limbs[:, LIMBS.index(f"{side}_{part}")]
+    steepest = (TOE_M - end[:, 1]) / LENGTHS_M[part]
+    low = tip[:, 1] < steepest
+    if not low.any():
+        return pose
+    # Fingers on the floor point away from the feet, toes from the knee's back to its front.
+    ahead = pose.frames[:, 1, :, 1] if arm else pole
+    level = unit((tip + 0.5 * ahead) * [1.0, 0.0, 1.0])
+    slope = np.clip(steepest, -1, 1)[:, None]
+    laid = level * np.sqrt(1 - slope**2) + slope * np.array([0.0, 1.0, 0.0])
     limbs = pose.limbs.copy()
-    old = limbs[:, LIMBS.index(f"{side}_{parts[1]}")]
-    last = LIMBS.index(f"{side}_{parts[2]}")
+    limbs[:, LIMBS.index(f"{side}_{part}")] = np.where(low[:, None], unit(laid), tip)
+    return Pose(root=pose.root, frames=pose.frames, limbs=limbs)
+
+
+def _reaching(pose: Pose, points: Array, limb: str, target: Array, pole: Array) -> Pose:
+    """With one wrist or ankle at `target` (T, 3); the hand turns with the forearm, the foot stays as it is."""
+    side, arm = limb[0], limb.endswith("hand")
+    first, second, last = (
+        LIMBS.index(f"{side}_{part}") for part in (("upper", "fore", "hand") if arm else ("thigh", "shin", "foot"))
+    )
+    start = point(points, side + ("sho" if arm else "hip"))
+    lengths = (LENGTHS_M["upper"], LENGTHS_M["fore"]) if arm else (LENGTHS_M["thigh"], LENGTHS_M["shin"])
+    limbs = pose.limbs.copy()
+    limbs[:, first], limbs[:, second] = two_bones(start, target, *lengths, pole)
     if arm:
-        limbs[:, last] = apply(swing(old, second), limbs[:, last])
-    limbs[:, LIMBS.index(f"{side}_{parts[0]}")] = first
-    limbs[:, LIMBS.index(f"{side}_{parts[1]}")] = second
+        limbs[:, last] = apply(swing(pose.limbs[:, second], limbs[:, second]), limbs[:, last])
     return Pose(root=pose.root, frames=pose.frames, limbs=limbs)
 
 

@@ -25,7 +25,7 @@ _SIDED = {
 _MIDDLE = {"head_bottom": "neck02", "neck": "neck01", "belly": "spine04"}
 # Where people who label pictures put a joint, against the bone's head: outwards and up, in lengths of the torso.
 # Measured against photographs: benchmarks/joint_habits.py.
-_HABITS: dict[str, tuple[float, float]] = {"hip": (0.0, 0.0), "shoulder": (0.0, 0.0)}
+_HABITS: dict[str, tuple[float, float]] = {"hip": (0.015, 0.07), "shoulder": (0.0, 0.055)}
 _CLOTHES_M = 0.03
 # A body is not thicker than this: something so much nearer than a point of it is not the body itself.
 _BODY_M = 0.35

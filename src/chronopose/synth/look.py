@@ -54,7 +54,7 @@ class Part(IntEnum):
     ACCENT = 3
     SHOE = 4
     HAT = 5
-    SOLE = 6
+    SOCK = 6
     GEAR = 7
 
 
@@ -85,7 +85,7 @@ class Fabric:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Face:
-    """Where a face is on the body at rest, metres: tip of the nose and middle of the eyes (3,), their distance, the chin's y."""
+    """Where a face is at rest, metres: nose tip and middle of the eyes (3,), their distance, the chin's y."""
 
     nose: Array
     between: Array
@@ -107,10 +107,8 @@ class Look:
         lips: (3,).
         iris: (3,).
         blush: redness of the cheeks, 0 to 1.
-        glasses: dark ones.
         face: where the face is.
-        socks_from: leg coordinate where painted socks begin, 9 for none.
-        socks: (3,).
+        socks_from: leg coordinate where socks painted on the skin begin, 9 for none.
         sole_y: y of the soles at rest, metres.
         fabrics: one for each of `Part`.
         seed: a number of one's own, 0 to 100, which shifts all noise.
@@ -125,10 +123,8 @@ class Look:
     lips: Array
     iris: Array
     blush: float
-    glasses: bool
     face: Face
     socks_from: float
-    socks: Array
     sole_y: float
     fabrics: tuple[Fabric, ...]
     seed: float
@@ -143,8 +139,8 @@ class Look:
             (*self.iris, self.brows),
             (*face.nose, face.apart_m),
             (*face.between, face.chin_y),
-            (self.socks_from, float(self.glasses), self.blush, self.tips),
-            (*self.socks, self.sole_y),
+            (self.socks_from, 0.0, self.blush, self.tips),
+            (*self.fabrics[Part.SOCK].colours[0], self.sole_y),
         ]
         for fabric in self.fabrics:
             first, second, third = fabric.colours
@@ -186,13 +182,13 @@ _HAIR = {
 }  # fmt: skip
 # sRGB of what people mostly wear.
 _SOBER = (
-    (0.09, 0.09, 0.10), (0.16, 0.16, 0.18), (0.92, 0.92, 0.91), (0.80, 0.80, 0.78), (0.55, 0.55, 0.56), (0.34, 0.35, 0.37),
-    (0.11, 0.15, 0.26), (0.17, 0.24, 0.38), (0.72, 0.64, 0.52), (0.55, 0.47, 0.36), (0.40, 0.33, 0.27), (0.36, 0.38, 0.28),
-    (0.45, 0.13, 0.15), (0.70, 0.78, 0.86), (0.90, 0.84, 0.76),
+    (0.09, 0.09, 0.10), (0.16, 0.16, 0.18), (0.92, 0.92, 0.91), (0.80, 0.80, 0.78), (0.55, 0.55, 0.56),
+    (0.34, 0.35, 0.37), (0.11, 0.15, 0.26), (0.17, 0.24, 0.38), (0.72, 0.64, 0.52), (0.55, 0.47, 0.36),
+    (0.40, 0.33, 0.27), (0.36, 0.38, 0.28), (0.45, 0.13, 0.15), (0.70, 0.78, 0.86), (0.90, 0.84, 0.76),
 )  # fmt: skip
 _BOTTOMS = (
-    (0.10, 0.10, 0.11), (0.18, 0.18, 0.20), (0.13, 0.16, 0.24), (0.66, 0.58, 0.46), (0.45, 0.43, 0.38), (0.36, 0.37, 0.40),
-    (0.85, 0.85, 0.83), (0.35, 0.36, 0.27), (0.30, 0.23, 0.18), (0.50, 0.51, 0.54),
+    (0.10, 0.10, 0.11), (0.18, 0.18, 0.20), (0.13, 0.16, 0.24), (0.66, 0.58, 0.46), (0.45, 0.43, 0.38),
+    (0.36, 0.37, 0.40), (0.85, 0.85, 0.83), (0.35, 0.36, 0.27), (0.30, 0.23, 0.18), (0.50, 0.51, 0.54),
 )  # fmt: skip
 _DENIM = ((0.16, 0.22, 0.34), (0.27, 0.37, 0.52), (0.45, 0.56, 0.69), (0.12, 0.14, 0.19), (0.33, 0.35, 0.38))
 
@@ -220,11 +216,7 @@ def _colours(rng: Rng, sober: float) -> Array:
 
 
 def _top(rng: Rng) -> Fabric:
-    pattern = Pattern(
-        rng.choice(
-            [0, 1, 2, 3, 4, 5, 6, 9, 10], p=[0.52, 0.12, 0.04, 0.1, 0.04, 0.05, 0.05, 0.03, 0.05]
-        )
-    )
+    pattern = Pattern(rng.choice([0, 1, 2, 3, 4, 5, 6, 9, 10], p=[0.52, 0.12, 0.04, 0.1, 0.04, 0.05, 0.05, 0.03, 0.05]))
     size = {
         Pattern.STRIPES_ACROSS: rng.choice([rng.uniform(0.02, 0.06), rng.uniform(0.06, 0.2)]),
         Pattern.STRIPES_ALONG: rng.uniform(0.02, 0.08),
@@ -273,14 +265,16 @@ def random_fabrics(rng: Rng) -> tuple[Fabric, ...]:
         shoe_colours[2] = linear([0.85, 0.84, 0.82]) if rng.random() < 0.6 else linear([0.12, 0.11, 0.1])
     shoe = Fabric(
         colours=shoe_colours,
-        pattern=Pattern(rng.choice([0, 1, 2], p=[0.55, 0.25, 0.2])),
+        pattern=Pattern(int(rng.choice([0, 1, 2], p=[0.55, 0.25, 0.2]))),
         size_m=float(rng.uniform(0.005, 0.03)),
         wrinkles=0.1,
         shine=float(rng.choice([rng.uniform(0, 0.2), rng.uniform(0.3, 0.9)])),
     )
-    hat = Fabric(colours=_colours(rng, 0.6), pattern=Pattern(rng.integers(2)), wrinkles=0.1)
-    inner, accent, sole, gear = plain
-    return (top, bottom, inner, accent, shoe, hat, sole, gear)
+    hat = Fabric(colours=_colours(rng, 0.6), pattern=Pattern(int(rng.integers(2))), wrinkles=0.1)
+    inner, accent, sock, _ = plain
+    dark = np.stack([linear([0.1, 0.1, 0.11]) if rng.random() < 0.6 else random_colour(rng, 0.5)] * 3)
+    gear = Fabric(colours=dark, wrinkles=0.15, shine=0.25)
+    return (top, bottom, inner, accent, shoe, hat, sock, gear)
 
 
 def random_look(rng: Rng, face: Face, *, female: bool, age: str, sole_y: float, shod: bool) -> Look:
@@ -296,7 +290,9 @@ def random_look(rng: Rng, face: Face, *, female: bool, age: str, sole_y: float, 
     """
     tone = rng.uniform(0, len(_SKIN) - 1.001)
     low, share = int(tone), tone % 1
-    skin = linear((_SKIN[low] * (1 - share) + _SKIN[low + 1] * share) * rng.uniform(0.96, 1.04) + rng.normal(0, 0.012, 3))
+    skin = linear(
+        (_SKIN[low] * (1 - share) + _SKIN[low + 1] * share) * rng.uniform(0.96, 1.04) + rng.normal(0, 0.012, 3)
+    )
     names = list(_HAIR)
     chances = np.array([chance for _, chance in _HAIR.values()])
     if age == "old":
@@ -319,10 +315,8 @@ def random_look(rng: Rng, face: Face, *, female: bool, age: str, sole_y: float, 
         lips=lips,
         iris=linear([(0.25, 0.15, 0.08), (0.2, 0.12, 0.07), (0.3, 0.45, 0.6), (0.3, 0.4, 0.25)][rng.integers(4)]),
         blush=float(rng.uniform(0.1, 0.7)),
-        glasses=bool(rng.random() < 0.08),
         face=face,
         socks_from=(float(rng.uniform(1.05, 1.4)) if high_socks else float(rng.uniform(1.68, 1.85))) if shod else 9.0,
-        socks=random_colour(rng, 0.85),
         sole_y=sole_y,
         fabrics=random_fabrics(rng),
         seed=float(rng.uniform(0, 100)),

@@ -6,21 +6,23 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, minimum_filter1d
 from scipy.spatial.transform import Rotation
 
 from chronopose.core.errors import InputError
+from chronopose.core.types import Floats
 from chronopose.synth import authored
-from chronopose.synth.assets import MOTION_FPS, Assets
+from chronopose.synth.assets import MOTION_FPS, Assets, RecordedMotions
 from chronopose.synth.keyframes import GRID_FPS, perform
 from chronopose.synth.puppet import (
     LENGTHS_M,
     REFERENCE,
     Array,
     Pose,
-    apply,
     blend,
     foot_clearance,
+    habits,
     heading,
     point,
     read_pose,
@@ -68,7 +70,9 @@ class Repertoire:
         self._authored = tuple(
             name for name in authored.MOTIONS if split == "all" or (name in authored.HELDOUT) == (split == "heldout")
         )
-        self._collars = [self._collar(source) for source in range(len(motions.rest_reference))]
+        self._sources = [
+            habits(_some(motions, source), reference) for source, reference in enumerate(motions.rest_reference)
+        ]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -134,19 +138,20 @@ class Repertoire:
         """A stretch of a recorded clip; one that is too short runs back again."""
         first, last = self._motions.start[clip], self._motions.start[clip + 1]
         points = self._motions.points[first:last].astype(np.float64)
-        source = int(self._motions.source[clip])
         end = len(points) - 1
-        wanted = times_s * MOTION_FPS
-        begin = rng.uniform(0, max(end - wanted[-1], 0.0))
-        where = begin + wanted
-        where = np.abs((where + end) % (2 * end) - end) if end else np.zeros_like(where)
-        low = np.minimum(where.astype(int), max(end - 1, 0))
-        high = np.minimum(low + 1, end)
         floor = _floor(points)
         used = points - floor[:, None, None] * np.array([0.0, 1.0, 0.0])
+        falling = _falling(used)
+        wanted = times_s * MOTION_FPS
+        # Of a few stretches the one with the least of what cannot be.
+        begins = rng.uniform(0, max(end - wanted[-1], 0.0), 6)
+        stretches = [np.abs((begin + wanted + end) % (2 * end) - end) if end else 0 * wanted for begin in begins]
+        where = min(stretches, key=lambda stretch: int(falling[stretch.astype(int)].sum()))
+        low = np.minimum(where.astype(int), max(end - 1, 0))
+        high = np.minimum(low + 1, end)
         part = (where - low)[:, None, None]
         stretch = used[low] * (1 - part) + used[high] * part
-        return read_pose(stretch, self._motions.rest_reference[source], self._collars[source])
+        return read_pose(stretch, self._sources[int(self._motions.source[clip])])
 
     def _combined(
         self, rng: np.random.Generator, pose: Pose, name: str, count: int, rate: float, share: float
@@ -169,20 +174,6 @@ class Repertoire:
         progress = np.clip((np.arange(count) / rate - middle) / width_s + 0.5, 0, 1)
         return blend(pose, second, progress**2 * (3 - 2 * progress)), f"{name}+{other}"
 
-    def _collar(self, source: int) -> Array:
-        """(3,) the usual direction neck -> left shoulder of a capture system, in the axes of the chest."""
-        clips = np.flatnonzero(self._motions.source == source)
-        if not len(clips):
-            return np.array([1.0, 0.0, 0.0])
-        rows = np.concatenate([np.arange(self._motions.start[c], self._motions.start[c + 1], 25) for c in clips])
-        points = self._motions.points[rows].astype(np.float64)
-        chest = read_pose(points, self._motions.rest_reference[source]).frames[:, 1]
-        both = []
-        for side, sign in (("l", 1.0), ("r", -1.0)):
-            along = unit(point(points, side + "sho") - point(points, "neck"))
-            both.append(apply(np.swapaxes(chest, -1, -2), along) * [sign, 1.0, 1.0])
-        return unit(np.median(np.concatenate(both), axis=0))
-
 
 def held_out(name: str) -> bool:
     """Whether a recorded clip belongs to the held-out tenth; parts of one recording (name#number) stay together."""
@@ -194,10 +185,27 @@ def sampled(pose: Pose, where: Array) -> Pose:
     low = np.clip(where.astype(int), 0, len(pose.root) - 2)
     part = where - low
 
-    def rows(index: np.ndarray[tuple[int, ...], np.dtype[np.intp]]) -> Pose:
+    def rows(index: NDArray[np.intp]) -> Pose:
         return Pose(root=pose.root[index], frames=pose.frames[index], limbs=pose.limbs[index])
 
     return blend(rows(low), rows(low + 1), part)
+
+
+def _some(motions: RecordedMotions, source: int) -> Floats:
+    """(T, 23, 3) nearly one instant per second of all clips of a capture system."""
+    clips = np.flatnonzero(motions.source == source)
+    rows = [np.arange(motions.start[clip], motions.start[clip + 1], 25) for clip in clips]
+    return np.asarray(motions.points[np.concatenate([*rows, np.zeros(0, dtype=int)])], dtype=np.float32)
+
+
+def _falling(points: Array) -> NDArray[np.bool_]:
+    """(T,) whether the body leans on nothing, a fault of recordings: far from upright, no hand down, not hanging."""
+    left, right = point(points, "lankle"), point(points, "rankle")
+    ankle = np.where((left[:, 1] < right[:, 1])[:, None], left, right)
+    upright = unit(point(points, "neck") - ankle)[:, 1]
+    hands = np.minimum(point(points, "lwri")[:, 1], point(points, "rwri")[:, 1])
+    idle = (hands > 0.45) & (hands < point(points, "neck")[:, 1])
+    return np.asarray((upright < np.cos(np.deg2rad(35))) & idle, dtype=np.bool_)
 
 
 def _floor(points: Array) -> Array:

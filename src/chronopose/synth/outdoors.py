@@ -1,4 +1,4 @@
-"""Painted pieces of made-up streets, parks and halls, and shapes that resemble limbs and heads."""
+"""Painted pieces of made-up streets, parks and halls, and shapes like limbs and heads."""
 
 import itertools
 
@@ -20,6 +20,7 @@ from chronopose.synth.paint import (
 )
 
 _PATCH = 96  # side of painted-in noise, in pixels
+_SHEET = 256
 
 # Every function paints on `canvas`; `edge` and `base` are how far down the wall meets the floor, or a thing its foot.
 
@@ -38,11 +39,16 @@ def sky(canvas: Canvas, rng: Rng, edge: float) -> None:
         canvas.picture(0, 0, 1, edge, veil)
 
 
-def ground(canvas: Canvas, rng: Rng, edge: float, paint: Colour) -> None:
-    """Earth, grass, asphalt or a court, finer towards the horizon."""
-    rough = clouds(rng, 160, 160, 8, 5, 0.8)
-    canvas.picture(0, edge, 1, 1 - edge, tint(paint, rough, float(rng.uniform(0.02, 0.16))))
-    canvas.picture(0, edge, 1, 0.12 * (1 - edge), tint(shade(paint, 0.95), clouds(rng, 160, 16, 20, 3), 0.06))
+def ground(canvas: Canvas, rng: Rng, edge: float, paint: Colour, rough: float | None = None) -> None:
+    """Earth, grass, asphalt or a court in perspective; `rough` is how uneven its colour is."""
+    rough = float(rng.uniform(0.03, 0.16)) if rough is None else rough
+    sheet = clouds(rng, _SHEET, _SHEET, 8, 6, float(rng.uniform(0.6, 0.95)))
+    # A row of the picture shows what is the farther, and the wider, the nearer it is to the horizon.
+    away = 1 / np.linspace(0.06, 1, 192)[:, None]
+    across = np.linspace(-0.5, 0.5, 224) * away
+    seen = sheet[(away * 40).astype(int) % _SHEET, (across * 90 + 900).astype(int) % _SHEET]
+    seen = seen * np.clip(4 / away, 0.15, 1).astype(np.float32)  # far off, grains are too small to see
+    canvas.picture(0, edge, 1, 1 - edge, tint(paint, seen, rough))
 
 
 def house(canvas: Canvas, rng: Rng, x: float, wide: float, edge: float) -> None:
@@ -198,5 +204,5 @@ def balls(canvas: Canvas, rng: Rng) -> None:
         paint = limb_colour(rng)
         canvas.ellipse(x, y, size, size * 1.2, paint)
         canvas.ellipse(x - 0.1 * size, y - 0.15 * size, 0.6 * size, 0.7 * size, shade(paint, 1.1))
-        if rng.random() < 0.3:
+        if rng.random() < 0.1:
             canvas.ellipse(x, y - 0.3 * size, size, 0.6 * size, dull(rng, (0.05, 0.4)))

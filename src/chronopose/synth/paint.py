@@ -1,11 +1,11 @@
-"""Brushes for made-up pictures: colours, cloudy noise, and a canvas measured in shares of its size."""
+"""Brushes for made-up pictures: colours, cloudy noise, and a canvas in shares of its size."""
 
 import colorsys
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw
 
 from chronopose.core.types import Floats, Pixels
 
@@ -175,10 +175,14 @@ class Canvas:
             pen += letter * 1.15
 
     def finish(self, light: NDArray[np.float32] | None, blur_px: float) -> Pixels:
-        """(height, width, 3) the picture, multiplied by a light (h, w) of any size and blurred."""
-        image = self._image.reduce(_SMOOTHING)
-        if blur_px > 0:
-            image = image.filter(ImageFilter.GaussianBlur(blur_px))
+        """(height, width, 3) the picture, multiplied by a light (h, w) of any size, about `blur_px` out of focus."""
+        width, height = self.width // _SMOOTHING, self.height // _SMOOTHING
+        # Too few pixels and back: looks like a lens out of focus and costs a tenth of a true blur.
+        coarse = 1 + 1.3 * blur_px
+        image = self._image.resize(
+            (max(2, round(width / coarse)), max(2, round(height / coarse))), Image.Resampling.BOX
+        )
+        image = image.resize((width, height), Image.Resampling.BICUBIC)
         pixels = np.asarray(image)
         if light is None:
             return pixels

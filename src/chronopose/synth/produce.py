@@ -37,7 +37,8 @@ def produce(
     """Writes clips 0 to `clips` - 1 into a folder that `formats.shards.Shards` reads; gives how many were made.
 
     Files that are there from an earlier call with the same identity are kept, so a run that was cut short goes on, and
-    a data set can be made longer. At any moment the folder holds whole files only, without a gap between them.
+    a data set can be made longer. At any moment the files in the folder are whole and without a gap; a killed process
+    leaves a hidden `.partial-` file beside them. One call at a time may write into a folder.
 
     Args:
         make: called once in each process, gives the function that makes a clip by number. A pure function of the

@@ -1,6 +1,7 @@
-"""Props of a clip: what stands, drifts or flies before the people, what stands about, and what hands hold."""
+"""Props of a clip: what stands, drifts or flies before the people, and what hands hold."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,11 +9,11 @@ from numpy.typing import NDArray
 from chronopose.synth import furniture
 from chronopose.synth.furniture import Part, Thing
 from chronopose.synth.setting import Prop, Texture
-from chronopose.synth.swatches import random_texture
+from chronopose.synth.swatches import Stuff, random_texture
 
 Array = NDArray[np.float64]
 Rng = np.random.Generator
-Textures = Callable[[Rng], Texture]
+Textures = Callable[[Rng, Stuff], Texture]
 
 # Half of the things in front of a person cross it within 2 to 6 frames at 25 a second; a person is this wide.
 _FAST, _CROSSING_S, _PERSON_M = 0.5, (0.08, 0.24), 0.6
@@ -43,7 +44,7 @@ def random_props(
         positions: (N, 3) of the camera at each instant, world metres.
         centre: (N, 3) the middle of the main person, world metres.
         times_s: (N,) of the instants, seconds, ascending.
-        textures: gives a small texture.
+        textures: gives a small texture of some stuff.
         share: the chance that there are any.
     """
     if rng.random() >= share:
@@ -83,7 +84,7 @@ def random_handheld(rng: Rng, instants: int, textures: Textures = random_texture
     Args:
         rng: source of chance.
         instants: how many the clip has.
-        textures: gives a small texture.
+        textures: gives a small texture of some stuff.
     """
     hands = ["wrist.L", "wrist.R"] if rng.random() < 0.15 else [str(rng.choice(["wrist.L", "wrist.R"]))]
     thing = furniture.HANDHELD[int(rng.integers(len(furniture.HANDHELD)))](rng)
@@ -94,11 +95,9 @@ def random_handheld(rng: Rng, instants: int, textures: Textures = random_texture
         grip = np.eye(4)
         grip[:3, :3] = _axes(_FINGERS * mirror, _THUMB * mirror, wag)
         grip[:3, 3] = _PALM_M * mirror
-        # In the right hand x points into the palm; things are laid out for the left.
-        if hand.endswith("R"):
-            grip[:3, 0] *= -1
-            grip[:3, 0] *= -1
-        made += _build(rng, thing, np.broadcast_to(grip, (instants, 4, 4)), textures, hand)
+        # The mirrored axes are right-handed too, so there x points out of the back of the hand.
+        held = thing if hand.endswith("L") else tuple(replace(part, at=(-part.at[0], *part.at[1:])) for part in thing)
+        made += _build(rng, held, np.broadcast_to(grip, (instants, 4, 4)), textures, hand)
     return tuple(made)
 
 
@@ -180,7 +179,7 @@ def _before(
     # It shall hide a certain height of the body, so a low thing before a high camera goes close to the person.
     target = centre[middle] + (0.0, rng.uniform(-0.7, 0.4), 0.0)
     high = 0.8 * furniture.height_m(thing)
-    share = rng.uniform(0.3, 0.95)
+    share = rng.beta(2.5, 1.2)  # rather near the person: before the lens, a pole would hide all of it
     if camera[1] > high and camera[1] > target[1]:
         share = max(share, (camera[1] - high) / (camera[1] - target[1]))
     share = _share(share, camera, target)
@@ -247,7 +246,7 @@ def _build(rng: Rng, thing: Thing, frames: Array, textures: Textures, bone: str 
             wide, high = rng.uniform(0.4, 1.0, 2)
             window = (float(rng.uniform(0, 1 - wide)), float(rng.uniform(0, 1 - high)), float(wide), float(high))
             gain = rng.uniform(0.5, 1.15) * np.clip(rng.normal(1, 0.05, 3), 0.8, 1.2)
-            paints[part.paint] = textures(rng), window, gain
+            paints[part.paint] = textures(rng, part.stuff), window, gain
         texture, window, gain = paints[part.paint]
         own = np.eye(4)
         own[:3, :3] = part.turn * part.size

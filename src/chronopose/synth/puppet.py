@@ -145,35 +145,57 @@ class Pose:
         return replace(self, root=self.root + offset)
 
 
-def read_pose(points: NDArray[np.floating], reference: NDArray[np.floating], collars: Array | None = None) -> Pose:
-    """The canonical pose of points (T, 23, 3) of any skeleton; bone lengths go, directions and leg-scaled root stay.
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Source:
+    """A skeleton that points come from, and how it differs from the canonical one at rest.
 
-    Args:
-        points: metres, the floor at y = 0.
-        reference: (2, 3) directions hips -> spine and spine -> neck of that skeleton standing upright and facing +z.
-        collars: (3,) left neck -> shoulder of that skeleton at rest, its right one being the mirror; None keeps them.
+    Attributes:
+        reference: (2, 3) directions hips -> spine and spine -> neck when it stands upright and faces +z.
+        collar: (3,) direction neck -> left shoulder then, in the axes of the chest; the right one is its mirror.
+        nod: radians that its head is bent forwards on its chest when it looks ahead.
+    """
+
+    reference: Array
+    collar: Array
+    nod: float
+
+
+def read_pose(points: NDArray[np.floating], source: Source) -> Pose:
+    """The canonical pose of points (T, 23, 3), metres, the floor at y = 0, of any skeleton.
+
+    Directions stay, bone lengths go; the way of the root is scaled by the length of the legs.
     """
     at = {name: np.asarray(points[:, i], dtype=np.float64) for i, name in enumerate(POINTS)}
     hips = (at["lhip"] + at["rhip"]) / 2
     across = np.array([1.0, 0.0, 0.0])
-    pelvis = turn(at["lhip"] - at["rhip"], at["spine"] - hips, across, np.asarray(reference[0], dtype=np.float64))
-    shoulders = at["lsho"] - at["rsho"]
-    chest = turn(at["neck"] - at["spine"], shoulders, np.asarray(reference[1], dtype=np.float64), across)
+    pelvis = turn(at["lhip"] - at["rhip"], at["spine"] - hips, across, source.reference[0])
+    chest = turn(at["neck"] - at["spine"], at["lsho"] - at["rsho"], source.reference[1], across)
     head = turn(at["headtop"] - at["head"], at["face"] - at["head"], np.array([0, 1.0, 0]), np.array([0, 0, 1.0]))
+    level = np.asarray(Rotation.from_rotvec([-source.nod, 0.0, 0.0]).as_matrix())
+    head = chest @ level @ np.swapaxes(chest, -1, -2) @ head
     limbs = []
     for side, sign in zip("lr", SIDES):
-        collar = at[side + "sho"] - at["neck"]
-        if collars is not None:
-            flip = np.array([sign, 1.0, 1.0])
-            correction = swing(collars * flip, COLLAR * flip)
-            collar = apply(chest @ correction @ np.swapaxes(chest, -1, -2), collar)
-        chain = ("sho", "elb", "wri", "hand"), ("hip", "knee", "ankle", "toe")
-        limbs.append(collar)
-        for names in chain:
+        flip = np.array([sign, 1.0, 1.0])
+        lift = swing(source.collar * flip, COLLAR * flip)
+        limbs.append(apply(chest @ lift @ np.swapaxes(chest, -1, -2), at[side + "sho"] - at["neck"]))
+        for names in (("sho", "elb", "wri", "hand"), ("hip", "knee", "ankle", "toe")):
             limbs.extend(at[side + end] - at[side + start] for start, end in itertools.pairwise(names))
     legs = np.linalg.norm(at["lknee"] - at["lhip"], axis=1) + np.linalg.norm(at["lankle"] - at["lknee"], axis=1)
     root = hips * (LEG_M / float(legs.mean()))
     return Pose(root=root, frames=np.stack([pelvis, chest, head], axis=1), limbs=unit(np.stack(limbs, axis=1)))
+
+
+def habits(points: NDArray[np.floating], reference: NDArray[np.floating]) -> Source:
+    """The source of points (T, 23, 3) with this `reference`, the rest of it taken from how it mostly holds itself."""
+    plain = Source(reference=np.asarray(reference, dtype=np.float64), collar=COLLAR, nod=0.0)
+    if not len(points):
+        return plain
+    pose = read_pose(points, plain)
+    chest = np.swapaxes(pose.frames[:, 1], -1, -2)
+    collars = [apply(chest, pose.limbs[:, LIMBS.index(s + "_collar")]) * [sign, 1, 1] for s, sign in zip("lr", SIDES)]
+    facing = apply(chest, pose.frames[:, 2, :, 2])
+    nod = float(np.median(np.arctan2(-facing[:, 1], facing[:, 2])))
+    return Source(reference=plain.reference, collar=unit(np.median(np.concatenate(collars), axis=0)), nod=nod)
 
 
 def blend(first: Pose, second: Pose, share: Array) -> Pose:

@@ -4,7 +4,7 @@ from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from chronopose.core.types import Floats
 from chronopose.synth.body import Body, Shape
@@ -33,6 +33,10 @@ AIRBORNE_M: Final = 0.04
 """Feet nearer to the floor than this stand on it: differences of build make as much."""
 SMOOTH: Final = 2.0
 """Width in instants of the filter on corrections of the root, which keeps them from shaking the body."""
+FLAT_HAND_M: Final = 0.06
+"""A wrist lower than this lays its hand flat."""
+_SINKS_M: Final = 0.01
+_TOUCHING: Final = 1000
 
 
 def bone_matrices(
@@ -55,7 +59,7 @@ def bone_matrices(
             faces +z.
         ground: "feet" puts the lower sole where the points' lower foot is, on the floor or above it in a jump, and
             holds a planted foot in place; "body" puts the lowest part of the skin on the floor (lying, crawling);
-            "air" leaves the height as it is (hanging).
+            "air" leaves the height as it is (hanging), but above the floor.
 
     Returns:
         (T, B, 3, 4) float32, rest vertices of the shape -> world metres.
@@ -133,8 +137,9 @@ class _Posing:
         self.set("upperarm01" + end, mix(swung, upper, 0.5))
         self.set("upperarm02" + end, upper)
         hand_rest = apply(fore, self.tails[self.body.index("wrist" + end)] - wrist)
-        # Half of the way: the rig has no fingers, and the sources' hand points are noisy.
-        hand = swing(hand_rest, unit(self.at(side + "hand") - self.at(side + "wri")) + unit(hand_rest)) @ fore
+        # Half of the way, for the rig has no fingers and the sources' hand points are noisy; all of it on the floor.
+        stiff = np.clip(self.at(side + "wri")[:, 1:2] / FLAT_HAND_M - 1, 0, 1)
+        hand = swing(hand_rest, unit(self.at(side + "hand") - self.at(side + "wri")) + stiff * unit(hand_rest)) @ fore
         self.set("lowerarm01" + end, fore)
         self.set("lowerarm02" + end, fore)
         self.set("wrist" + end, hand)
@@ -197,12 +202,12 @@ def _hinged(limb: list[Array], swung: Array, fallback: Array, along: Array, hint
 def _grounding(body: Body, shape: Shape, matrices: Array, pose: _Posing, ground: Ground) -> Array:
     """(T, 3) what is added to the place of the whole body."""
     offset = np.zeros((len(matrices), 3))
-    if ground == "air":
-        return offset
-    if ground == "body":
-        skin = np.unique(body.surfaces["skin"])[::16]
-        lowest = body.skin(shape, matrices.astype(np.float32), skin)[..., 1].min(axis=1)
-        offset[:, 1] = -gaussian_filter1d(lowest.astype(np.float64), SMOOTH, mode="nearest")
+    if ground != "feet":
+        skin = np.unique(body.surfaces["skin"]).astype(np.intp)
+        skin = skin[:: max(1, len(skin) // _TOUCHING)]
+        lowest = body.skin(shape, matrices.astype(np.float32), skin)[..., 1].min(axis=1).astype(np.float64)
+        # In the air the height is kept, as long as the whole clip is above the floor.
+        offset[:, 1] = _level(-lowest) if ground == "body" else max(0.0, -float(lowest.min()))
         return offset
     clearances, lows, wrong, weights = [], [], [], []
     for side in "lr":
@@ -220,14 +225,23 @@ def _grounding(body: Body, shape: Shape, matrices: Array, pose: _Posing, ground:
     offset[:, 1] = clearance - np.min(lows, axis=0)
     share = np.stack(weights)[..., None] + 1e-6
     offset[:, [0, 2]] = ((np.stack(wrong) * share).sum(0) / share.sum(0))[:, [0, 2]]
-    return gaussian_filter1d(offset, SMOOTH, axis=0, mode="nearest")
+    offset[:, [0, 2]] = gaussian_filter1d(offset[:, [0, 2]], SMOOTH, axis=0, mode="nearest")
+    offset[:, 1] = _level(offset[:, 1])
+    return offset
+
+
+def _level(rise: Array) -> Array:
+    """A smooth height (T,) instead of `rise`, hardly ever lower than it."""
+    smooth = gaussian_filter1d(rise, SMOOTH, mode="nearest")
+    missing = np.maximum(rise - smooth - _SINKS_M, 0)
+    return smooth + gaussian_filter1d(maximum_filter1d(missing, 5), 1.0, mode="nearest")
 
 
 def _sole(body: Body, shape: Shape, end: str) -> NDArray[np.intp]:
     """Vertices of the skin under one foot, at most about fifty."""
-    skin = np.unique(body.surfaces["skin"])
+    skin = np.unique(body.surfaces["skin"]).astype(np.intp)
     bones = [body.index("foot" + end), body.index("toes" + end)]
     mine = np.where(np.isin(body.skin_bones[skin], bones), body.skin_weights[skin], 0).sum(axis=1) > 0.5
     low = shape.vertices[skin, 1] < shape.floor_m + 0.03
     found = skin[mine & low]
-    return found[:: max(1, len(found) // 50)]
+    return np.asarray(found[:: max(1, len(found) // 50)], dtype=np.intp)

@@ -1,12 +1,10 @@
-"""What a rendered clip is: ranges, and the plan of a clip drawn from them by seed and number."""
+"""The plan of a clip before it is drawn: who does what where, seen how, all by seed and number."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chronopose.core.errors import InputError
 from chronopose.core.types import Floats
 from chronopose.synth.assets import Assets
 from chronopose.synth.backdrop import random_backdrop, random_light
@@ -17,6 +15,7 @@ from chronopose.synth.look import Look
 from chronopose.synth.mesh import Mesh
 from chronopose.synth.motion import Repertoire
 from chronopose.synth.props import random_handheld, random_props, random_scenery
+from chronopose.synth.ranges import SceneConfig, Split
 from chronopose.synth.retarget import bone_matrices
 from chronopose.synth.sensor import Sensor, random_sensor
 from chronopose.synth.setting import Backdrop, Light, Prop
@@ -24,83 +23,12 @@ from chronopose.synth.staging import stand_around, walk_across
 from chronopose.synth.wardrobe import Wardrobe
 
 Array = NDArray[np.float64]
-Split = Literal["train", "heldout", "all"]
 # Every part of a clip has its own stream of random numbers, so that a new kind of prop leaves the people as they were.
 _CAST, _CAMERA, _SETTING, _SENSOR = range(4)
-# A blurred clip is drawn this many times between two frames, and some of those are averaged.
-_INSTANTS = 6
-
-
-@dataclass(frozen=True, kw_only=True)
-class SceneConfig:
-    """The ranges that clips are drawn from; a clip is a pure function of these and its number.
-
-    Args:
-        seed: another seed, other clips.
-        split: "train" leaves a part of the motions and clothes out, "heldout" shows only those, "all" shows everything.
-        frames: length of every clip; its key frame is frame `frames // 2`.
-        width: of a frame in pixels.
-        height: of a frame in pixels.
-        fps: lowest and highest frame rate.
-        people: fewest and most persons in a clip.
-        person: smallest and largest height of the main person standing, as a share of the frame's height.
-        fov_deg: narrowest and widest vertical angle of view.
-        authored: share of the persons who move as key-framed by us; the others move as recorded.
-        truncated: share of clips that cut the main person off at the frame's edge.
-        occluded: share of clips with things in front of the people.
-        blurred: share of clips with motion blur.
-        handheld: share of persons who carry something.
-        motions: names of what the people may do, () for everything.
-        layout: "around" the main person; "crossing" sends everybody across the picture and back, for motions that walk.
-        furnished: share of clips with things beside and behind the people.
-        clean: leaves out noise, codec and all other flaws of a camera.
-        supersample: how much larger the picture is drawn than it is kept.
-    """
-
-    seed: int = 0
-    split: Split = "train"
-    frames: int = 5
-    width: int = 256
-    height: int = 256
-    fps: tuple[float, float] = (10.0, 30.0)
-    people: tuple[int, int] = (1, 4)
-    person: tuple[float, float] = (0.3, 1.1)
-    fov_deg: tuple[float, float] = (25.0, 70.0)
-    authored: float = 0.4
-    truncated: float = 0.25
-    occluded: float = 0.35
-    blurred: float = 0.3
-    handheld: float = 0.15
-    furnished: float = 0.3
-    motions: tuple[str, ...] = ()
-    layout: Literal["around", "crossing"] = "around"
-    clean: bool = False
-    supersample: float = 1.5
-
-    def __post_init__(self) -> None:
-        for name, least, most in (("frames", 1, 10_000), ("width", 32, 4096), ("height", 32, 4096)):
-            if not least <= getattr(self, name) <= most:
-                raise InputError(f"{name} must lie in {least} to {most}, got {getattr(self, name)}")
-        if self.seed < 0:
-            raise InputError(f"seed must be at least 0, got {self.seed}")
-        if not 1 <= self.people[0] <= self.people[1] <= 12:
-            raise InputError(f"people must be a fewest and a most in 1 to 12, got {self.people}")
-        for name in ("fps", "person", "fov_deg"):
-            low, high = getattr(self, name)
-            if not 0 < low <= high:
-                raise InputError(f"{name} must be a lowest and a highest above 0, got {getattr(self, name)}")
-        if self.fov_deg[1] >= 150:
-            raise InputError(f"fov_deg must lie below 150, got {self.fov_deg}")
-        for name in ("authored", "truncated", "occluded", "blurred", "handheld", "furnished"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise InputError(f"{name} must lie in 0 to 1, got {getattr(self, name)}")
-        if not 1 <= self.supersample <= 4:
-            raise InputError(f"supersample must lie in 1 to 4, got {self.supersample}")
-
-    @property
-    def key(self) -> int:
-        """The key frame of every clip."""
-        return self.frames // 2
+# A blurred clip is drawn three times within an exposure, which is so many instants of those between two frames.
+_INSTANTS, _LIT = (4, 6, 8), 3
+# Mean linear luminance below which a camera would have opened its aperture.
+_DIMMEST = 0.12
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -164,8 +92,7 @@ def plan(config: SceneConfig, crew: Crew, index: int) -> Plan:
     rng = _stream(config, index, _CAST)
     fps = float(rng.uniform(*config.fps))
     blurred = bool(rng.random() < config.blurred)
-    instants = _INSTANTS if blurred else 1
-    lit = int(rng.choice([3, 5])) if blurred else 1
+    instants = int(rng.choice(_INSTANTS)) if blurred else 1
     count = int(rng.integers(config.people[0], config.people[1] + 1))
     people = [_person(config, crew, rng, fps, instants) for _ in range(count)]
     everybody = [(person.shape, person.matrices) for person in people]
@@ -179,7 +106,7 @@ def plan(config: SceneConfig, crew: Crew, index: int) -> Plan:
 
     rng = _stream(config, index, _SETTING)
     backdrop, panorama = random_backdrop(rng, crew.panoramas)
-    light = random_light(rng, panorama, backdrop.yaw)
+    light = _bright_enough(random_light(rng, panorama, backdrop.yaw), people[0].look)
     times_s = np.arange(config.frames * instants) / (fps * instants)
     positions = np.stack([camera.position for camera in cameras])
     props = random_props(rng, positions, centre, times_s, share=config.occluded)
@@ -197,7 +124,7 @@ def plan(config: SceneConfig, crew: Crew, index: int) -> Plan:
         sensor=sensor,
         fps=fps,
         instants=instants,
-        lit=lit,
+        lit=_LIT if blurred else 1,
     )
 
 
@@ -218,6 +145,12 @@ def _person(config: SceneConfig, crew: Crew, rng: np.random.Generator, fps: floa
     return Person(shape=shape, meshes=meshes, look=look, matrices=matrices, motion=moves.name)
 
 
+def _bright_enough(light: Light, look: Look) -> Light:
+    """The light, turned up where the main person would vanish in it: a camera exposes for people."""
+    factor = float(np.clip(_DIMMEST / max(look.luminance(light), 1e-3), 1.0, 3.0))
+    return replace(light, sun=light.sun * factor, sky=light.sky * factor, ground=light.ground * factor)
+
+
 def _cameras(
     config: SceneConfig, rng: np.random.Generator, centre: Array, stature_m: float, rate: float
 ) -> tuple[Camera, ...]:
@@ -228,7 +161,9 @@ def _cameras(
     size = float(np.exp(rng.uniform(*np.log(config.person))))
     away_m = stature_m / size / (2 * np.tan(fov / 2))
     # Mostly from the height of a hand or an eye, sometimes from a floor or a balcony.
-    height_m = float(rng.choice([rng.uniform(0.3, 0.9), rng.uniform(0.9, 1.9), rng.uniform(1.9, 4.0)], p=[0.2, 0.6, 0.2]))
+    height_m = float(
+        rng.choice([rng.uniform(0.3, 0.9), rng.uniform(0.9, 1.9), rng.uniform(1.9, 4.0)], p=[0.2, 0.6, 0.2])
+    )
     drop_m = np.clip(height_m - centre[key, 1], -0.9 * away_m, 0.9 * away_m)
     along_m = np.sqrt(max(away_m**2 - drop_m**2, 0.04))
     angle = rng.uniform(0, 2 * np.pi)
@@ -239,7 +174,12 @@ def _cameras(
     slack = np.array([max(wide_m - 0.5 * stature_m, 0.1 * wide_m), max(frame_m - stature_m, 0.05 * frame_m)]) / 2
     aim = rng.uniform(-0.8, 0.8, 2) * slack
     if rng.random() < config.truncated:
-        aim = rng.choice([-1, 1], 2) * rng.uniform(0.3, 0.55, 2) * [wide_m, frame_m] * rng.permutation([1.0, rng.random()])
+        aim = (
+            rng.choice([-1, 1], 2)
+            * rng.uniform(0.3, 0.55, 2)
+            * [wide_m, frame_m]
+            * rng.permutation([1.0, rng.random()])
+        )
     sideways = np.array([np.cos(angle), 0.0, -np.sin(angle)])
     follow = rng.random()
     target = centre[key] + (centre - centre[key]) * follow + aim[0] * sideways + np.array([0.0, aim[1], 0.0])

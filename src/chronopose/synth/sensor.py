@@ -1,6 +1,7 @@
-"""A camera's flaws on a whole clip: tone, blur, noise, too few pixels, and what JPEG, MPEG-4 and H.264 leave of it."""
+"""A camera's flaws on a clip: tone, blur, noise, too few pixels, JPEG, MPEG-4 and H.264."""
 
 import io
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
@@ -11,7 +12,6 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import gaussian_filter1d
 
 from chronopose.core.types import Floats, Pixels
 
@@ -21,6 +21,7 @@ Codec = Literal["none", "jpeg", "mpeg4", "h264"]
 _CODECS: tuple[Codec, ...] = ("none", "jpeg", "mpeg4", "h264")
 # Steps of the tone curve between two grey levels: frames that are means of others lie between them.
 _STEPS = 4
+_GRAIN_SHIFT = 32
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
@@ -71,56 +72,67 @@ class Sensor:
             (T, H, W, 3) RGB uint8.
         """
         count, height, width = frames.shape[:3]
-        light = self._tone(frames)
-        if self.flicker > 0:
-            light *= (1 + self.flicker * rng.standard_normal((count, 1, 1, 1))).astype(np.float32)
-        if self.vignette > 0:
-            light *= _corners(height, width, self.vignette)[..., None]
-        if self.grey > 0:
-            light += np.float32(self.grey) * (light @ _LUMA[:, None] - light)
-        if self.blur_px > 0.05:
-            light = _soften(light, self.blur_px)
-        if self.sharpen > 0:
-            light += np.float32(self.sharpen) * (light - _soften(light, 1.0))
-        small = (max(2, round(height * self.scale)), max(2, round(width * self.scale)))
-        if small != (height, width):
-            light = _resize(light, small)
-        if self.noise > 0 or self.shot > 0:
-            self._add_noise(light, rng)
-        pixels: Pixels = np.clip(light + np.float32(0.5), 0, 255).astype(np.uint8)
+        size = (max(2, round(height * self.scale)), max(2, round(width * self.scale)))
+        table, steps = self._tones(frames.dtype == np.uint8)
+        corners = _corners(height, width, self.vignette) if self.vignette > 0 else None
+        grain = self._grain(*size, rng) if self.noise > 0 or self.shot > 0 else None
+        pixels = np.empty((count, *size, 3), dtype=np.uint8)
+        # Frame by frame: one fits into a processor's cache, and a long clip as float32 might not fit into memory.
+        for number, frame in enumerate(frames):
+            light = _look_up(table, frame, steps)
+            if self.flicker > 0:
+                light *= np.float32(1 + self.flicker * rng.standard_normal())
+            if corners is not None:
+                light *= corners
+            light = self._through_lens(light)
+            if size != (height, width):
+                light = _resize(light, size)
+            if grain is not None:
+                y, x = rng.integers(0, _GRAIN_SHIFT, 2).tolist()
+                # How strong it is goes by the green, which stands for brightness.
+                bright = np.clip(light[..., 1:2], 0, 255)
+                strength = np.sqrt(bright * np.float32(self.shot**2 / 255) + np.float32(self.noise**2))
+                light += grain[y : y + size[0], x : x + size[1]] * strength
+            light += np.float32(0.5)
+            np.clip(light, 0, 255, out=pixels[number], casting="unsafe")
         if self.codec == "jpeg":
             pixels = np.stack([_jpeg(picture, self.quality) for picture in pixels])
         elif self.codec != "none":
             pixels = _video(pixels, self.codec, self.quality)
-        if small != (height, width):
+        if size != (height, width):
             pixels = np.stack([_stretch(picture, width, height) for picture in pixels])
         return pixels
 
-    def _tone(self, frames: NDArray[np.uint8] | NDArray[np.float32]) -> Floats:
-        """(T, H, W, 3) the frames through gain, gamma and contrast, by a table."""
-        steps = 1 if frames.dtype == np.uint8 else _STEPS
-        level = np.arange(256 * steps) / (255 * steps)
+    def _tones(self, whole: bool) -> tuple[Floats, int]:
+        """(N, 3) what becomes of every grey level by gain, gamma and contrast, and how many entries a level has."""
+        steps = 1 if whole else _STEPS
+        level = np.arange(255 * steps + 1) / (255 * steps)
         tones = np.clip(level[:, None] * self.gain, 0, 1) ** self.gamma
-        table = (255 * ((tones - 0.5) * self.contrast + 0.5)).astype(np.float32)
-        index = (
-            frames if frames.dtype == np.uint8 else np.clip(frames * steps + 0.5, 0, len(level) - 1).astype(np.int16)
-        )
-        return np.stack([table[:, channel][index[..., channel]] for channel in range(3)], axis=-1)
+        return (255 * ((tones - 0.5) * self.contrast + 0.5)).astype(np.float32), steps
 
-    def _add_noise(self, light: Floats, rng: Rng) -> None:
-        """Adds noise to (T, h, w, 3) in place: fine, and coarse as from cheap cameras."""
-        count, height, width = light.shape[:3]
-        fine = np.sqrt(1 - self.blotches)
-        for number in range(count):
-            grain = rng.standard_normal((height, width, 3), dtype=np.float32)
-            grain += rng.standard_normal((height, width, 1), dtype=np.float32)
-            grain *= np.float32(fine * np.sqrt(0.5))
-            if self.blotches > 0:
-                coarse = rng.standard_normal((height // 3 + 1, width // 3 + 1, 3), dtype=np.float32)
-                spread = coarse.repeat(3, axis=0).repeat(3, axis=1)[:height, :width]
-                grain += np.float32(np.sqrt(self.blotches)) * spread
-            bright = np.clip(light[number].mean(axis=-1, keepdims=True) / 255, 0, 1)
-            light[number] += grain * np.sqrt(np.float32(self.noise**2) + np.float32(self.shot**2) * bright)
+    def _through_lens(self, light: Floats) -> Floats:
+        """(H, W, 3) with less colour, blurred and sharpened."""
+        if self.grey > 0:
+            light += np.float32(self.grey) * ((light @ _LUMA)[..., None] - light)
+        if self.blur_px > 0:
+            light = _soften(light, self.blur_px)
+        if self.sharpen > 0:
+            light += np.float32(self.sharpen) * (light - _soften(light, 1.0))
+        return light
+
+    def _grain(self, height: int, width: int, rng: Rng) -> Floats:
+        """(height, width, 3) and some more: noise of deviation 1, fine, and coarse as from cheap cameras.
+
+        A clip has one sheet of it, shifted from frame to frame: fresh grain would cost more than all the rest.
+        """
+        high, wide = height + _GRAIN_SHIFT, width + _GRAIN_SHIFT
+        grain = rng.standard_normal((high, wide, 3), dtype=np.float32)
+        grain += rng.standard_normal((high, wide, 1), dtype=np.float32)
+        grain *= np.float32(np.sqrt((1 - self.blotches) / 2))
+        if self.blotches > 0:
+            coarse = rng.standard_normal((high // 3 + 1, wide // 3 + 1, 3), dtype=np.float32)
+            grain += np.float32(np.sqrt(self.blotches)) * coarse.repeat(3, axis=0).repeat(3, axis=1)[:high, :wide]
+        return grain
 
 
 def random_sensor(rng: Rng) -> Sensor:
@@ -151,35 +163,45 @@ def random_sensor(rng: Rng) -> Sensor:
     )
 
 
+def _look_up(table: Floats, frame: NDArray[np.uint8] | NDArray[np.float32], steps: int) -> Floats:
+    """(H, W, 3) what `table` (N, 3), with `steps` entries for a grey level, has for every value of a frame."""
+    index: NDArray[np.uint8] | NDArray[np.uint16] = frame.astype(np.uint8, copy=False)
+    if frame.dtype != np.uint8:
+        index = np.clip(frame * np.float32(steps) + np.float32(0.5), 0, len(table) - 1).astype(np.uint16)
+    light = np.empty(frame.shape, dtype=np.float32)
+    for channel in range(3):
+        light[..., channel] = table[:, channel][index[..., channel]]
+    return light
+
+
 def _corners(height: int, width: int, strength: float) -> Floats:
-    """(height, width) brightness that falls off with the square of the distance from the middle."""
-    y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
-    x = np.linspace(-1, 1, width, dtype=np.float32)
+    """(height, width, 1) brightness that falls off with the square of the distance from the middle."""
+    y = np.linspace(-1, 1, height, dtype=np.float32)[:, None, None]
+    x = np.linspace(-1, 1, width, dtype=np.float32)[:, None]
     return 1 - np.float32(strength / 2) * (x**2 + y**2)
 
 
 def _soften(light: Floats, sigma_px: float) -> Floats:
-    """(T, H, W, 3) blurred by a Gaussian."""
-    down: Floats = gaussian_filter1d(light, sigma_px, axis=1, truncate=2.5)
-    both: Floats = gaussian_filter1d(down, sigma_px, axis=2, truncate=2.5)
-    return both
+    """(H, W, 3) blurred about as by a Gaussian: a few passes of three taps, which cost less than its many taps."""
+    passes = math.ceil(2 * sigma_px**2)
+    side = np.float32(sigma_px**2 / 2 / passes)
+    light = light.copy()
+    for _ in range(passes):
+        # What flows between neighbours: nothing is lost at the borders.
+        flow = side * (light[1:] - light[:-1])
+        light[:-1] += flow
+        light[1:] -= flow
+        flow = side * (light[:, 1:] - light[:, :-1])
+        light[:, :-1] += flow
+        light[:, 1:] -= flow
+    return light
 
 
 def _resize(light: Floats, size: tuple[int, int]) -> Floats:
-    """(T, H, W, 3) at another height and width, every pixel the mean of what it covers."""
-    height, width = size
-    return np.stack(
-        [
-            np.stack(
-                [
-                    np.asarray(Image.fromarray(frame[..., channel]).resize((width, height), Image.Resampling.BOX))
-                    for channel in range(3)
-                ],
-                axis=-1,
-            )
-            for frame in light
-        ]
-    )
+    """(H, W, 3) at another height and width."""
+    # Not Resampling.BOX: it takes whole pixels only, and so moves the picture by up to half a pixel.
+    planes = (Image.fromarray(np.ascontiguousarray(light[..., channel])) for channel in range(3))
+    return np.stack([np.asarray(plane.resize(size[::-1], Image.Resampling.HAMMING)) for plane in planes], axis=-1)
 
 
 def _stretch(picture: Pixels, width: int, height: int) -> Pixels:
@@ -230,7 +252,8 @@ def _encoder(name: str, width: int, height: int, quality: int) -> VideoCodecCont
     # More threads would hold frames back, and the machine is busy with other clips.
     encoder.thread_count = 1
     if name == "libx264":
-        encoder.options = {"preset": "veryfast", "crf": str(quality), "bf": "1"}
+        # With its macroblock tree x264 answers the same frames in one of two ways, as the memory happens to lie.
+        encoder.options = {"preset": "veryfast", "crf": str(quality), "bf": "1", "x264-params": "mbtree=0"}
     else:
         encoder.bit_rate = 100_000
         encoder.options = {"qmin": str(quality), "qmax": str(quality)}

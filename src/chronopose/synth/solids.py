@@ -23,7 +23,7 @@ def box() -> Floats:
     """(36, 8) of a cube; every side shows the whole picture."""
     side = card()
     side[:, 2] += 0.5
-    turns = [np.eye(3)]
+    turns: list[NDArray[np.float64]] = [np.eye(3)]
     for angle in (np.pi / 2, np.pi, -np.pi / 2):
         cos, sin = np.cos(angle), np.sin(angle)
         turns.append(np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]]))
@@ -84,19 +84,21 @@ def noise_block() -> NDArray[np.uint8]:
         knots = rng.normal(0, strength, (cells, cells, cells, 4)).astype(np.float32)
         at = np.arange(_NOISE_CELLS) * cells / _NOISE_CELLS
         low, share = at.astype(int), at % 1
-        share = (share * share * (3 - 2 * share)).astype(np.float32)
+        share = share * share * (3 - 2 * share)
         for axis in range(3):
             shape = [1] * 4
             shape[axis] = _NOISE_CELLS
-            blend = share.reshape(shape)
-            knots = np.take(knots, low, axis) * (1 - blend) + np.take(knots, (low + 1) % cells, axis) * blend
+            blend = share.astype(np.float32).reshape(shape)
+            knots = (np.take(knots, low, axis) * (1 - blend) + np.take(knots, (low + 1) % cells, axis) * blend).astype(
+                np.float32
+            )
         block += knots
     return np.clip(127.5 + 127.5 * block / 3, 0, 255).astype(np.uint8)
 
 
 @lru_cache(maxsize=1)
 def print_atlas() -> Pixels:
-    """(512, 512, 3) uint8: 8 x 8 pictures for shirts, red where the second colour goes and green where the third does."""
+    """(512, 512, 3) uint8: 8 x 8 pictures for shirts, red for the fabric's second colour and green for its third."""
     rng = np.random.default_rng(11)
     atlas = Image.new("RGB", (_PRINT_PX * _PRINTS_ACROSS,) * 2)
     for number in range(_PRINTS_ACROSS**2):

@@ -1,6 +1,7 @@
-"""Small textures of things: wood, metal, cloth, cardboard, bark, leaves, print and plain paint."""
+"""Small textures of things: wood, metal, cloth, bark, leaves, print and plain paint."""
 
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 
@@ -9,42 +10,51 @@ from chronopose.synth.paint import Rng, clouds, colour, dull, green, limb_colour
 from chronopose.synth.setting import Texture
 
 _SIDE = 64
-# So many different ones exist, so that a renderer can keep them all.
+# So many different ones exist.
 _COUNT = 160
+# Trees with striped leaves are of use too: nobody is to go by the leaves.
+_AS_WANTED = 0.75
+
+Stuff = Literal["any", "wood", "metal", "cloth", "leaves", "bark", "stripes", "print", "skin", "bright", "dull"]
+_KINDS: tuple[Stuff, ...] = ("wood", "metal", "cloth", "leaves", "bark", "stripes", "print", "skin", "bright", "dull")
 
 
-def random_texture(rng: Rng) -> Texture:
-    """One of a fixed set of textures of 64 x 64 pixels."""
-    return _texture(int(rng.integers(_COUNT)))
+def random_texture(rng: Rng, stuff: Stuff = "any") -> Texture:
+    """One of a fixed set of textures of 64 x 64 pixels, mostly one of the wanted stuff."""
+    number = int(rng.integers(_COUNT))
+    if stuff != "any" and rng.random() < _AS_WANTED:
+        number += _KINDS.index(stuff) - number % len(_KINDS)
+    return _texture(number)
 
 
 @lru_cache(maxsize=_COUNT)
 def _texture(number: int) -> Texture:
-    return Texture(key=f"swatch/{number}", pixels=_paint(np.random.default_rng([77, number]), number))
+    return Texture(
+        key=f"swatch/{number}", pixels=_paint(np.random.default_rng([77, number]), _KINDS[number % len(_KINDS)])
+    )
 
 
-def _paint(rng: Rng, number: int) -> Pixels:
-    kind = number % 10
-    if kind == 0:  # wood
+def _paint(rng: Rng, stuff: Stuff) -> Pixels:
+    if stuff == "wood":
         grain = clouds(rng, 4 * _SIDE, _SIDE, 3, 5, 0.8)[:, :: rng.integers(2, 5)][:, :_SIDE]
         return tint(near(rng, (150, 104, 62), 30), grain, 0.13)
-    if kind == 1:  # metal
+    if stuff == "metal":
         brushed = np.broadcast_to(clouds(rng, _SIDE, _SIDE, 8, 3)[:1], (_SIDE, _SIDE))
         return tint(dull(rng, (0.3, 0.9)), brushed, 0.12)
-    if kind == 2:  # cloth
+    if stuff == "cloth":
         fibre = clouds(rng, _SIDE, _SIDE, 4, 5, 0.9)
         return tint(colour(rng, (0.1, 0.8), (0.1, 0.9)), fibre, 0.1)
-    if kind == 3:  # leaves
+    if stuff == "leaves":
         return tint(green(rng), clouds(rng, _SIDE, _SIDE, 6, 4, 0.9), 0.35)
-    if kind == 4:  # bark
+    if stuff == "bark":
         return tint(near(rng, (92, 72, 54), 20), clouds(rng, _SIDE, _SIDE, 10, 3, 0.8), 0.25)
-    if kind == 5:  # stripes
+    if stuff == "stripes":
         return _stripes(rng)
-    if kind == 6:  # print on a plain ground
+    if stuff == "print":
         return _print(rng)
-    if kind == 7:  # skin-like
+    if stuff == "skin":
         return tint(limb_colour(rng), clouds(rng, _SIDE, _SIDE, 3, 3), 0.05)
-    ground = colour(rng, (0.2, 1.0), (0.2, 1.0)) if kind == 8 else dull(rng)
+    ground = colour(rng, (0.2, 1.0), (0.2, 1.0)) if stuff == "bright" else dull(rng)
     return tint(ground, clouds(rng, _SIDE, _SIDE, 2, 4), 0.05)
 
 

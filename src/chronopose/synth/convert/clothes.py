@@ -46,9 +46,9 @@ class _Binding:
 
 
 def convert_clothes(
-    folder: Path | None, out: Path, vertices: int, broken: Callable[[InputError], None]
+    folder: Path, out: Path, vertices: int, broken: Callable[[InputError], None]
 ) -> tuple[tuple[str, ...], Licences]:
-    """Writes `out`/clothes.npz from all garments below `folder`; without a folder it holds none.
+    """Writes `out`/clothes.npz from all garments below `folder`.
 
     Args:
         vertices: of the base mesh they are bound to.
@@ -60,7 +60,7 @@ def convert_clothes(
     arrays: dict[str, NDArray[np.generic]] = {}
     files: dict[str, Path] = {}
     licences: Licences = Counter()
-    for file in _find(folder) if folder is not None else ():
+    for file in _find(folder):
         name = re.sub(r"[^\w-]", "_", file.stem)
         try:
             if name in files:
@@ -72,10 +72,9 @@ def convert_clothes(
             continue
         files[name] = file
         licences[licence(text)] += 1
-    if folder is not None and not files:
+    if not files:
         raise InputError(f"{folder}: no usable .mhclo files below it; wanted a checkout of makehuman-assets")
-    names = np.array(list(files)) if files else np.zeros(0, "U1")
-    np.savez_compressed(out / "clothes.npz", names=names, **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(out / "clothes.npz", names=np.array(list(files)), **arrays)  # type: ignore[arg-type]
     return tuple(files), licences
 
 

@@ -17,7 +17,7 @@ class Sources:
     """Where the assets come from; what is None is left empty, and `amc_fps` is the frame rate of .amc files."""
 
     makehuman: Path
-    clothes: Path | None = None
+    clothes: Path
     motion: Path | None = None
     panoramas: Path | None = None
     amc_fps: float = 120.0

@@ -4,8 +4,7 @@ uniform sampler2DShadow sun_map;
 // Share of the sun that arrives at a world point: 1 in the light, 0 in the shadow of someone.
 float sunlight(vec3 place, float soft) {
     vec3 at = (world_to_sun * vec4(place, 1.0)).xyz;
-    if (any(greaterThan(abs(at.xy - 0.5), vec2(0.49)))) return 1.0;
-    at.z = min(at.z, 1.0);
+    at.z = clamp(at.z, 0.0, 1.0);   // beyond the map's edge there is nobody, and light
     float s = soft;
     return 0.25 * (texture(sun_map, at + vec3(s, 0.4 * s, 0.0)) + texture(sun_map, at + vec3(-0.4 * s, s, 0.0))
                  + texture(sun_map, at + vec3(-s, -0.4 * s, 0.0)) + texture(sun_map, at + vec3(0.4 * s, -s, 0.0)));
@@ -29,7 +28,7 @@ vec3 lit(vec3 albedo, vec3 normal, vec3 place, vec3 wrap, float gloss, float shi
     float facing = dot(normal, sun_direction.xyz);
     vec3 direct = max((facing + wrap) / (1.0 + wrap), 0.0);
     float shade = sun_direction.w > 0.0 ? sunlight(place + normal * 0.035, 0.003) : 1.0;
-    shade = mix(1.0, shade, min(1.5 * sun_direction.w, 0.95));
+    shade = mix(1.0, shade, min(1.15 * sun_direction.w, 0.85));
     float near_floor = 0.62 + 0.38 * clamp(place.y * 1.6 + 0.15 * normal.y, 0.0, 1.0);
     vec3 ambient = mix(ground.rgb * near_floor, sky.rgb, 0.5 + 0.5 * normal.y) * mix(0.75, 1.0, near_floor) * open;
     vec3 half_way = normalize(sun_direction.xyz + view);

@@ -7,7 +7,7 @@ layout(std140) uniform Look {
     vec4 iris;      // w: brows 0 to 1
     vec4 nose;      // tip at rest; w: distance between the eyes in metres
     vec4 between;   // the point between the eyes at rest; w: bottom of the face
-    vec4 extras;    // x: where socks begin on the leg; y: sun glasses; z: blush; w: shade of the hair's tips
+    vec4 extras;    // x: where socks begin on the leg; z: blush; w: shade of the hair's tips
     vec4 sock;
     vec4 fabric[FABRICS * 4];
     // a: colour, pattern; b: second colour, size of the pattern in metres; c: third colour, print number (below 0: none);

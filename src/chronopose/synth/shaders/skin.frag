@@ -50,12 +50,6 @@ void main() {
         colour = mix(colour, hair.rgb * (0.8 + 1.0 * strand), mane);
         height += mane * 0.004 * strand;
         shine = mix(shine, 0.02, mane);
-        if (extras.y > 0.5) {
-            float glass = front * spot(vec2(side - 0.52, d.y + 0.02), vec2(0.42, 0.31), 0.06);
-            glass = max(glass, step(abs(d.y - 0.12), 0.05) * step(-1.6, d.z) * step(side, 1.4));
-            colour = mix(colour, vec3(0.012), glass);
-            shine = mix(shine, 0.35, glass);
-        }
     } else {
         float hand = smoothstep(1.85, 2.0, limbs.y);
         float joint = exp(-60.0 * (limbs.z - 1.0) * (limbs.z - 1.0)) + exp(-60.0 * (limbs.y - 1.0) * (limbs.y - 1.0));
