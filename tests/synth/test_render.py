@@ -15,7 +15,6 @@ from chronopose.synth.look import Look, Surface
 from chronopose.synth.mesh import Mesh
 from chronopose.synth.render import PROP_OWNER, Renderer
 from chronopose.synth.setting import Backdrop, Prop, Texture
-from chronopose.synth.solids import SOLIDS, noise_block, print_atlas
 from chronopose.synth.wardrobe import Wardrobe
 
 sys.path.insert(0, str(Path(__file__).parent))  # for tiny, whatever pytest's import mode
@@ -177,21 +176,6 @@ def test_the_same_scene_gives_the_same_picture(
     assert np.array_equal(*pictures)
 
 
-def test_released_actors_leave_nothing_behind(
-    lens: Renderer, person: tuple[Body, Shape, tuple[Mesh, ...], Look]
-) -> None:
-    made = lens.actor(person[2], person[3])
-    buffers = list(made._buffers)
-    assert buffers
-    assert not made.released
-    made.release()
-    made.release()
-    assert made.released
-    import moderngl
-
-    assert all(isinstance(buffer.mglo, moderngl.mgl.InvalidObject) for buffer in buffers)
-
-
 def test_bones_move_the_surface(
     lens: Renderer, actor: Actor, person: tuple[Body, Shape, tuple[Mesh, ...], Look]
 ) -> None:
@@ -253,30 +237,6 @@ def test_the_look_decides_the_colour(lens: Renderer, person: tuple[Body, Shape, 
         brightness.append(lens.picture()[lens.surfaces()[0] == 1].mean())
         made.release()
     assert brightness[1] > brightness[0] + 40
-
-
-@pytest.mark.parametrize("name", sorted(SOLIDS))
-def test_solids_fill_their_unit_and_face_outwards(name: str) -> None:
-    corners = SOLIDS[name]()
-    assert corners.dtype == np.float32
-    assert np.abs(corners[:, :3]).max() == pytest.approx(0.5, abs=1e-6)
-    assert np.allclose(np.linalg.norm(corners[:, 3:6], axis=1), 1, atol=1e-5)
-    assert ((corners[:, 6:] >= 0) & (corners[:, 6:] <= 1)).all()
-    if name != "card":
-        assert ((corners[:, :3] * corners[:, 3:6]).sum(axis=1) > 0).all()
-
-
-def test_noise_repeats_without_a_seam() -> None:
-    noise = noise_block().astype(int)
-    seam = np.abs(noise[0] - noise[-1]).mean()
-    inside = np.abs(noise[1:] - noise[:-1]).mean()
-    assert seam < 1.5 * inside
-
-
-def test_every_print_of_the_atlas_has_ink() -> None:
-    atlas = print_atlas()
-    cells = atlas.reshape(8, 64, 8, 64, 3).swapaxes(1, 2).reshape(64, -1)
-    assert (cells.max(axis=1) == 255).all()
 
 
 def test_two_renderers_do_not_disturb_each_other(lens: Renderer) -> None:

@@ -8,10 +8,9 @@ import pytest
 
 from chronopose.core.errors import InputError
 from chronopose.synth.assets import Assets, read_assets
-from chronopose.synth.body import LEG_AXIS, Body
-from chronopose.synth.look import FABRICS, Part, Surface
+from chronopose.synth.body import Body
+from chronopose.synth.look import FABRICS, Surface
 from chronopose.synth.mesh import Mesh
-from chronopose.synth.tailor import Cut, Tailor
 from chronopose.synth.wardrobe import Wardrobe
 
 sys.path.insert(0, str(Path(__file__).parent))  # for tiny, whatever pytest's import mode
@@ -66,51 +65,6 @@ def test_the_same_seed_dresses_the_same(body: Body, wardrobe: Wardrobe) -> None:
     assert np.array_equal(paint, again)
     assert len(first) == len(second)
     assert all(np.array_equal(a.positions, b.positions) for a, b in zip(first, second, strict=True))
-
-
-def test_trousers_end_where_they_are_cut_and_cover_no_arm(body: Body) -> None:
-    shape = body.shape(np.random.default_rng(1))
-    cut = Cut(part=Part.BOTTOM, leg=1.0, high=0.2)
-    (piece,) = Tailor(body).clothes(np.random.default_rng(0), shape, cut, None)
-    inside = piece.mesh.limbs[:, 3] - Part.BOTTOM - 0.5 > 0
-    assert inside.any()
-    assert piece.mesh.limbs[inside, LEG_AXIS].max() < 1.0
-    assert (piece.mesh.limbs[inside, 1] < -0.5).all()
-
-
-def test_what_is_worn_over_lies_outside_what_is_worn_under(body: Body) -> None:
-    shape = body.shape(np.random.default_rng(2))
-    inner = Cut(part=Part.BOTTOM, leg=1.5, high=0.3, loose_m=0.03)
-    outer = Cut(part=Part.TOP, sleeve=1.0, low=-0.3, high=1.0, loose_m=0.001)
-    under, over = Tailor(body).clothes(np.random.default_rng(0), shape, inner, outer)
-    middle = shape.heads[body.index("spine05")]
-    both = (under.mesh.limbs[:, 3] - inner.part > 0.5) & (over.mesh.limbs[:, 3] - outer.part > 0.5)
-    away = [np.linalg.norm((piece.mesh.positions - middle)[both][:, [0, 2]], axis=1) for piece in (under, over)]
-    assert both.any()
-    assert (away[1] >= away[0] - 1e-6).all()
-
-
-def test_skin_under_clothes_is_pulled_in_and_bare_skin_is_not(body: Body) -> None:
-    tailor, shape = Tailor(body), body.shape(np.random.default_rng(3))
-    sinks = np.zeros(len(body.template), np.float32)
-    legs = body.limbs[:, LEG_AXIS] > 0.3
-    sinks[legs] = 0.01
-    skin, _ = tailor.bare(shape, np.zeros(len(sinks), bool), sinks)
-    moved = np.linalg.norm(skin.positions - shape.vertices[tailor.skin.vertices], axis=1)
-    under = legs[tailor.skin.vertices]
-    assert np.allclose(moved[under], 0.01, atol=1e-5)
-    assert np.allclose(moved[~under], 0)
-
-
-def test_hidden_skin_is_left_out_but_for_its_rim_and_the_waist(body: Body) -> None:
-    tailor, shape = Tailor(body), body.shape(np.random.default_rng(3))
-    nothing = np.zeros(len(body.template), np.float32)
-    whole, _ = tailor.bare(shape, nothing > 1, nothing)
-    bare, _ = tailor.bare(shape, body.limbs[:, LEG_AXIS] > 0.2, nothing)
-    assert 0 < len(bare.triangles) < len(whole.triangles)
-    kept = set(map(tuple, bare.triangles))
-    waist = np.abs(tailor.skin.limbs[:, 0]) < 0.09
-    assert all(tuple(corners) in kept for corners in whole.triangles[waist[whole.triangles].any(axis=1)])
 
 
 def test_nothing_of_train_is_heldout(body: Body, assets: Assets) -> None:

@@ -164,7 +164,7 @@ class DSTA(nn.Module):
             return tokens[:, None], maps
         others = [frame for frame in range(frames) if frame != key]
         with torch.no_grad():
-            around = self.encode(pixels[:, others].flatten(0, 1)).unflatten(0, (len(pixels), len(others)))
+            around = self.encode(pixels[:, others].flatten(0, 1)).reshape(len(pixels), len(others), *tokens.shape[1:])
         return torch.cat([around[:, :key], tokens[:, None], around[:, key:]], dim=1), maps
 
 

@@ -12,9 +12,10 @@ from chronopose.core.errors import InputError
 from chronopose.core.types import Pixels
 from chronopose.formats.shards import ClipRecord
 from chronopose.synth import labels
+from chronopose.synth.actor import Actor
 from chronopose.synth.assets import read_assets
 from chronopose.synth.ranges import SceneConfig
-from chronopose.synth.render import Actor, Renderer
+from chronopose.synth.render import Renderer
 from chronopose.synth.scene import Crew, Plan, plan, sensor_stream
 from chronopose.synth.setting import Prop
 
@@ -72,7 +73,7 @@ class Studio:
         for frame in range(frames):
             first = frame * scene.instants
             middle = first + scene.lit // 2
-            total = None
+            total = np.zeros((1, 1, 1), dtype=np.uint16)
             for instant in range(first, first + scene.lit):
                 self.renderer.shoot(
                     scene.cameras[instant],
@@ -81,10 +82,9 @@ class Studio:
                     [(prop, self._placement(scene, prop, instant)) for prop in scene.props],
                     scene.light,
                 )
-                picture = self.renderer.picture()
+                total = total + self.renderer.picture()
                 if instant == middle:
                     _, distance = self.renderer.surfaces()
-                total = picture.astype(np.uint16) if total is None else total + picture
             pictures.append(_shrink((total // scene.lit).astype(np.uint8), config.width, config.height))
             camera = scene.cameras[middle]
             xy[frame] = camera.project(joints[middle])[0]

@@ -1,4 +1,4 @@
-"""Key-framed motion: joint angles at a few instants, splines between them, and hands and feet held where they belong.
+"""Key-framed motion: joint angles, splines between them, hands and feet held in place.
 
 All angles are in degrees and zero in the upright stand that faces +z with the arms hanging. A channel of one side
 starts with `l_` or `r_`; written without, it means both sides. Signs are the same on both sides:

@@ -1,4 +1,4 @@
-"""Everything a person can be made to do: recorded clips and key-framed ones, varied so that no two takes are alike."""
+"""What a person can be made to do: recorded and key-framed motion, no two takes alike."""
 
 import zlib
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Poses on one canonical adult skeleton of 23 points: turned into points, mirrored, blended and shaken."""
+"""Poses of one canonical adult of 23 points: made points, mirrored, blended, shaken."""
 
 import itertools
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Draws people, props and a backdrop with OpenGL, and says for every pixel whose it is and how far away."""
+"""Draws people, props and a backdrop with OpenGL, and says of each pixel whose it is and how far."""
 
 from collections.abc import Sequence
 from types import TracebackType
@@ -19,6 +19,8 @@ from chronopose.synth.solids import SOLIDS, noise_block, print_atlas
 
 if TYPE_CHECKING:
     import moderngl
+
+__all__ = ["PROP_OWNER", "Actor", "Renderer"]
 
 Array = NDArray[np.float64]
 

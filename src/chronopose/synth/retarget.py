@@ -1,4 +1,4 @@
-"""Puts a body into a movement: bone matrices from the 23 points of any skeleton, its feet on the floor."""
+"""Puts a body into a movement: bone matrices from 23 points, its feet on the floor."""
 
 from typing import Final, Literal
 

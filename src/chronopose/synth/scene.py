@@ -1,5 +1,6 @@
 """The plan of a clip before it is drawn: who does what where, seen how, all by seed and number."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -101,8 +102,13 @@ def plan(config: SceneConfig, crew: Crew, index: int) -> Plan:
     else:
         stand_around(crew.body, everybody, rng)
 
-    centre = joint_paths(crew.body, people[0].shape, people[0].matrices).mean(axis=1)  # (N, 3)
-    cameras = _cameras(config, _stream(config, index, _CAMERA), centre, people[0].shape.height_m, fps * instants)
+    joints = joint_paths(crew.body, people[0].shape, people[0].matrices)  # (N, J, 3)
+    centre = (joints.min(axis=1) + joints.max(axis=1)) / 2
+    rng = _stream(config, index, _CAMERA)
+    if config.layout == "crossing":
+        cameras = (_onlooker(config, rng, people),) * len(centre)
+    else:
+        cameras = _cameras(config, rng, centre, people[0].shape.height_m, fps * instants)
 
     rng = _stream(config, index, _SETTING)
     backdrop, panorama = random_backdrop(rng, crew.panoramas)
@@ -199,10 +205,21 @@ def _cameras(
     )
 
 
+def _onlooker(config: SceneConfig, rng: np.random.Generator, people: Sequence[Person]) -> Camera:
+    """A camera that stands and has the whole width of `staging.walk_across` in view."""
+    fov = float(np.deg2rad(rng.uniform(*config.fov_deg)))
+    away_m = 1.7 / float(np.exp(rng.uniform(*np.log(config.person)))) / (2 * np.tan(fov / 2))
+    middle = np.array([0.0, 0.85, -0.5 * (len(people) - 1)])
+    angle = rng.normal(0, 0.1)
+    start = middle + np.array([away_m * np.sin(angle), rng.uniform(0.2, 0.6), away_m * np.cos(angle)])
+    return look_at(start, middle, 0.0, fov, config.width, config.height)
+
+
 def _wander(rng: np.random.Generator, times_s: Array, strength_m: float) -> Array:
     """A hand's unrest (N, 3): a few slow waves with random phases."""
     waves = rng.uniform(0.3, 4.0, (4, 3))
     phases = rng.uniform(0, 2 * np.pi, (4, 3))
     shares = rng.dirichlet(np.ones(4), 3).T
     path: Array = strength_m * (shares * np.sin(2 * np.pi * waves * times_s[:, None, None] + phases)).sum(1)
-    return path - path[len(path) // 2]
+    path -= path[len(path) // 2].copy()
+    return path

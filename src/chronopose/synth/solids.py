@@ -1,4 +1,4 @@
-"""Shapes and pictures the renderer makes for itself: boxes and balls, noise in three dimensions, prints for shirts."""
+"""What the renderer makes for itself: boxes and balls, noise in space, prints for shirts."""
 
 from collections.abc import Callable
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""Makes what is worn out of the body's own surfaces: shirts, trousers, skirts, coats, caps, glasses and bags."""
+"""Cuts clothes out of the body's own surfaces, and makes caps, glasses and bags."""
 
 from dataclasses import dataclass
 

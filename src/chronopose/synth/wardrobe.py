@@ -223,7 +223,7 @@ class Wardrobe:
         if any(word in name for word in _HAT_WORDS):
             return "hat"
         limbs = self._body.limbs[self._garments[name].corners[:, 0]]
-        if (limbs[:, SCALP_AXIS] > -0.99).mean() > 0.5 or "hair" in name:
+        if (limbs[:, SCALP_AXIS] > -0.99).mean() > 0.1:  # long hair lies on the back for the most part
             return "hair"
         return "shoes" if np.median(limbs[:, LEG_AXIS]) > 1.6 else "outfit"
 

@@ -71,14 +71,15 @@ def floor_sitting(draw: Draw) -> Stance:
         {"hip": draw(105, 125), "knee": draw(90, 125), "out": draw(3, 15), "flat": 1},  # knees up
         {"l_hip": 88, "l_knee": 10, "r_hip": 115, "r_knee": 110, "r_flat": 1, "out": draw(5, 20)},  # one knee up
     )
-    base: dict[str, Value] = {"flat": 0, "pitch": lean, "bend": draw(5, 25), "lift": 30, "plane": 30, "elbow": 50,
+    base: dict[str, Value] = {"y": 0.115, "flat": 0, "pitch": lean, "bend": draw(5, 25), "lift": 30, "plane": 30,
+        "elbow": 50,
         **legs[way]}
     if draw.chance(0.3):  # leaning back on the hands
         base |= {"pitch": -22, "bend": 8, "lift": 38, "plane": 160, "elbow": 6, "roll_arm": 40, "nod": 15}
     sway = draw(0, 6)
     return Stance(base, ({"side": draw(-5, 5)}, {"pitch": lean + sway}, {"twist": draw(-15, 15)},
         {"pitch": lean - sway}),
-                  ground="body")
+                  ground="body", keyed=True)
 
 
 def kneeling(draw: Draw) -> Stance:
@@ -117,14 +118,16 @@ def walking(draw: Draw) -> Stance:
 
 
 def lying_back(draw: Draw) -> Stance:
-    base: dict[str, Value] = {"pitch": -90, "flat": 0, "foot": draw(5, 35), "out": draw(2, 22), "turn": draw(0, 30),
+    base: dict[str, Value] = {"y": 0.115, "pitch": -90, "flat": 0, "foot": draw(5, 35), "out": draw(2, 22),
+        "turn": draw(0, 30),
         "hip": 3, "knee": draw(3, 12), "lift": draw(8, 50), "plane": 90, "elbow": draw(5, 60)}
     if draw.chance(0.5):
         base |= {"l_hip": draw(40, 60), "l_knee": draw(80, 110), "l_out": draw(-5, 15), "l_foot": 25}
     if draw.chance(0.3):
         base |= {"r_hip": draw(40, 60), "r_knee": draw(80, 110), "r_out": draw(-5, 15), "r_foot": 25}
     return Stance(base, ({"look": draw(-50, 50)}, {"twist": draw(-6, 6)}, {"look": draw(-50, 50)},
-        {"side": draw(-8, 8)}), ground="body")
+        {"side": draw(-8, 8)}), ground="body",
+                  keyed=True)
 
 
 STANCES: Final[dict[str, tuple[Callable[[Draw], Stance], float]]] = {
@@ -138,10 +141,12 @@ STANCES: Final[dict[str, tuple[Callable[[Draw], Stance], float]]] = {
 
 def _other(draw: Draw) -> dict[str, Value]:
     """The left arm while the right one is busy."""
-    return ({"l_lift": draw(5, 20), "l_plane": draw(20, 90), "l_elbow": draw(5, 40)},
+    ways: tuple[dict[str, Value], ...] = (
+            {"l_lift": draw(5, 20), "l_plane": draw(20, 90), "l_elbow": draw(5, 40)},
             {"l_lift": 32, "l_plane": 100, "l_elbow": 105, "l_roll_arm": -62},  # hand on the hip
             {"l_lift": 35, "l_plane": 15, "l_elbow": 95, "l_roll_arm": -70},  # across the belly
-            {"l_lift": draw(10, 30), "l_plane": draw(0, 40), "l_elbow": draw(50, 100)})[draw.one(4)]
+            {"l_lift": draw(10, 30), "l_plane": draw(0, 40), "l_elbow": draw(50, 100)})
+    return ways[draw.one(4)]
 
 
 def resting(draw: Draw) -> Gesture:
@@ -167,7 +172,8 @@ def wave_both(draw: Draw) -> Gesture:
 def clap(draw: Draw) -> Gesture:
     up, ahead, wide = draw(-0.3, 0.15), draw(0.25, 0.38), draw(0.12, 0.3)
     base: Key = {"lift": 45, "plane": 35, "elbow": 80, "grip": 1}
-    shut, opened = {"hand": (0.025, up, ahead), "wrist": -25}, {"hand": (wide, up - 0.03, ahead - 0.03), "wrist": -5}
+    shut: Key = {"hand": (0.025, up, ahead), "wrist": -25}
+    opened: Key = {"hand": (wide, up - 0.03, ahead - 0.03), "wrist": -5}
     return Gesture(base, (shut, opened, shut, opened), {"l_hand": "chest", "r_hand": "chest"})
 
 
@@ -295,7 +301,8 @@ def carry(draw: Draw) -> Gesture:
 def guitar(draw: Draw) -> Gesture:
     base: Key = {"lift": 30, "plane": 60, "elbow": 90, "grip": 1, "nod": 18, "look": draw(0, 25),
         "l_hand": (draw(0.36, 0.46), draw(-0.28, -0.12), 0.22)}
-    up, down = {"r_hand": (-0.1, -0.32, 0.2), "r_wrist": -15}, {"r_hand": (-0.07, -0.48, 0.2), "r_wrist": 20}
+    up: Key = {"r_hand": (-0.1, -0.32, 0.2), "r_wrist": -15}
+    down: Key = {"r_hand": (-0.07, -0.48, 0.2), "r_wrist": 20}
     return Gesture(base, (up, down, up, down), {"l_hand": "chest", "r_hand": "chest"})
 
 

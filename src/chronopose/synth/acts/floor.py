@@ -63,18 +63,21 @@ def sit_up(draw: Draw) -> Score:
 
 
 def bicycle(draw: Draw) -> Score:
-    base: Key = {"pitch": -84, "bend": draw(18, 32), "flat": 0, "foot": 20, "grip": 1, "hand": (0.08, 0.06, -0.11),
+    base: Key = {"y": 0.115, "pitch": -84, "bend": draw(18, 32), "flat": 0, "foot": 20, "grip": 1,
+        "hand": (0.08, 0.06, -0.11),
         "lift": 150, "plane": 90, "elbow": 140, "roll_arm": 120, "out": 3}
     keys: list[tuple[float, Key]] = [(0.0, {"l_hip": 110, "l_knee": 115, "r_hip": 35, "r_knee": 8, "twist": 28}),
         (0.25, {"hip": 70, "knee": 60})]
-    return Score(seconds=draw(1, 2.2), keys=keys, base=base, loop="mirror", ground="body", holds=BEHIND_HEAD)
+    return Score(seconds=draw(1, 2.2), keys=keys, base=base, loop="mirror", ground="body", root="keyed",
+        holds=BEHIND_HEAD)
 
 
 def leg_raise(draw: Draw) -> Score:
-    base: Key = {"pitch": -90, "flat": 0, "foot": 35, "knee": draw(3, 25), "lift": draw(5, 40), "plane": 90,
+    base: Key = {"y": 0.115, "pitch": -90, "flat": 0, "foot": 35, "knee": draw(3, 25), "lift": draw(5, 40),
+        "plane": 90,
         "elbow": 8, "out": 2, "turn": 0}
     return Score(seconds=draw(1.8, 3.5), keys=[(0.0, {"hip": 8}), (0.5, {"hip": draw(60, 100)})],
-                 base=base, ground="body")
+                 base=base, ground="body", root="keyed")
 
 
 def bridge(draw: Draw) -> Score:

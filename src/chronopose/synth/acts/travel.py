@@ -1,4 +1,4 @@
-"""Ways of getting about and of going up and down: walking, running, stairs, ladders, jumps, sitting down, squats."""
+"""Getting about and up and down: walks, runs, stairs, ladders, jumps, chairs, squats."""
 
 # A key pose reads best as one line, not with a line for each angle.
 # fmt: off
