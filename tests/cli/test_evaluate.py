@@ -1,7 +1,6 @@
 """`eval` prints the figures of the library, for a data set and for a video."""
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,9 +12,7 @@ from chronopose.core.types import PoseSequence
 from chronopose.data.synthetic import SyntheticConfig, SyntheticPeople, truth
 from chronopose.evaluation import evaluate, mean_pose, score
 from chronopose.inference.estimator import load
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "inference"))  # for tiny_pose
-from tiny_pose import save_tiny
+from tests.inference.tiny_pose import save_tiny
 
 
 @pytest.fixture(scope="module")

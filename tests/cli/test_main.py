@@ -12,9 +12,7 @@ import pytest
 
 from chronopose import __version__
 from chronopose.cli.__main__ import build_app, run
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "inference"))  # for tiny_pose
-from tiny_pose import rendered, save_tiny, write_video
+from tests.inference.tiny_pose import rendered, save_tiny, write_video
 
 Refused = Callable[..., str]
 

@@ -1,7 +1,6 @@
 """`models` lists what can be used and built, and shows what one costs and was trained on."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,7 @@ from chronopose.cli.__main__ import run
 from chronopose.models import checkpoint
 from chronopose.models.dsta import DSTA
 from chronopose.recipes.presets import PRESETS
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "inference"))  # for tiny_pose
-from tiny_pose import save_tiny, tiny_model
+from tests.inference.tiny_pose import save_tiny, tiny_model
 
 DOCUMENTED = {
     "name", "parameters", "macs_encode_per_frame", "macs_fuse_per_window", "offsets", "skeleton", "data", "licence",

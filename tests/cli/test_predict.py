@@ -13,9 +13,7 @@ import pytest
 from chronopose import formats
 from chronopose.cli.__main__ import run
 from chronopose.video.reader import open_video
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "inference"))  # for tiny_pose
-from tiny_pose import rendered, save_tiny, write_video
+from tests.inference.tiny_pose import rendered, save_tiny, write_video
 
 
 @pytest.fixture(scope="module")

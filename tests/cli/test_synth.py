@@ -4,7 +4,6 @@ import dataclasses
 import os
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,9 +14,7 @@ from chronopose.cli.synth import fingerprint
 from chronopose.data.rendered import RenderedClips
 from chronopose.formats.shards import Shards
 from chronopose.synth.ranges import SceneConfig
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "synth"))
-from tiny import tiny_assets
+from tests.synth.tiny import tiny_assets
 
 SMALL = ["--frames", "2", "--width", "48", "--height", "32", "--people", "1", "1", "--per-shard", "2", "--workers", "0"]
 

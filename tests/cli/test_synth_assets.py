@@ -1,14 +1,11 @@
 """The verb: what it writes, what it says, and its errors."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "synth"))  # for tiny_sources, whatever pytest's import mode
-from tiny_sources import write_all, write_makehuman
-
 from chronopose.cli.__main__ import run
+from tests.synth.tiny_sources import write_all, write_makehuman
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """The Python entry loads a checkpoint, predicts a file, and streams a file or frames of one's own."""
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +11,7 @@ from chronopose.core.errors import InputError
 from chronopose.inference.estimator import Estimator, load
 from chronopose.inference.stream import StreamConfig
 from chronopose.tracking.detector import FullFrame
-
-sys.path.insert(0, str(Path(__file__).parent))  # for tiny_pose, whatever pytest's import mode
-from tiny_pose import WINDOW, as_frames, given, rendered, same, save_tiny, tiny_model, write_video
+from tests.inference.tiny_pose import WINDOW, as_frames, given, rendered, same, save_tiny, tiny_model, write_video
 
 
 @pytest.fixture(scope="module")

@@ -25,9 +25,7 @@ from chronopose.tracking.detector import FullFrame
 from chronopose.tracking.tracker import Detections
 from chronopose.video.reader import open_video
 from chronopose.video.writer import VideoWriter
-
-sys.path.insert(0, str(Path(__file__).parent))  # for tiny_pose, whatever pytest's import mode
-from tiny_pose import as_frames, given, predictor, rendered, same, save_tiny, write_video
+from tests.inference.tiny_pose import as_frames, given, predictor, rendered, same, save_tiny, write_video
 
 
 def predict(video: Path, results: Path, *, overwrite: bool = False, config: StreamConfig | None = None) -> Outcome:

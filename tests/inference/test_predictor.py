@@ -1,8 +1,5 @@
 """The predictor gives every crop the same answer in any batch, in the image's pixels."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -11,9 +8,7 @@ from chronopose.clips.crop import crop_clip
 from chronopose.core.errors import InputError
 from chronopose.core.geometry import apply, crop_to_image
 from chronopose.inference.predictor import Predictor, in_image, pick_device, stack
-
-sys.path.insert(0, str(Path(__file__).parent))  # for tiny_pose, whatever pytest's import mode
-from tiny_pose import WINDOW, predictor, rendered, tiny_model
+from tests.inference.tiny_pose import WINDOW, predictor, rendered, tiny_model
 
 
 def clips(count: int) -> tuple[np.ndarray, np.ndarray]:

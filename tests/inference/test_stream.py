@@ -1,11 +1,9 @@
 """A stream answers every frame once and in order, like a plain loop, in flat memory, and goes on after a stop."""
 
 import json
-import sys
 import tracemalloc
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,9 +17,17 @@ from chronopose.core.types import Floats, Frame, FramePoses, Pixels
 from chronopose.inference.stream import PoseStream, StreamConfig
 from chronopose.tracking.detector import BoxFile, Detector, FullFrame
 from chronopose.tracking.tracker import TrackerConfig
-
-sys.path.insert(0, str(Path(__file__).parent))  # for tiny_pose, whatever pytest's import mode
-from tiny_pose import WINDOW, BrightSpots, as_frames, given, moving_spots, predictor, rendered, same, still
+from tests.inference.tiny_pose import (
+    WINDOW,
+    BrightSpots,
+    as_frames,
+    given,
+    moving_spots,
+    predictor,
+    rendered,
+    same,
+    still,
+)
 
 CHUNK = StreamConfig().chunk
 

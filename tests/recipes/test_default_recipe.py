@@ -1,7 +1,6 @@
 """The pose model's recipe: every folder takes its share, the stages follow each other, the card names the data."""
 
 import dataclasses
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +13,7 @@ from chronopose.models.checkpoint import save
 from chronopose.models.dsta import DSTAConfig
 from chronopose.recipes import default
 from chronopose.training.sampler import collate
-
-sys.path.insert(0, str(Path(__file__).parent))  # for tiny_folders, whatever pytest's import mode
-from tiny_folders import jhmdb, lspet, rendered
+from tests.recipes.tiny_folders import jhmdb, lspet, rendered
 
 TINY = DSTAConfig(
     backbone=BackboneConfig(name="mobilenetv4_conv_small", stride=16, neck_width=8),

@@ -1,6 +1,5 @@
 """The person detector's recipe: it builds, and says what is missing."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +11,7 @@ from chronopose.data.crowd import CrowdConfig
 from chronopose.models.person import PersonConfig
 from chronopose.recipes import person
 from chronopose.training.sampler import collate
-
-sys.path.insert(0, str(Path(__file__).parent))  # for tiny_folders, whatever pytest's import mode
-from tiny_folders import jhmdb, lspet, rendered
+from tests.recipes.tiny_folders import jhmdb, lspet, rendered
 
 
 def test_model_loss_and_data_fit_each_other(tmp_path: Path) -> None:

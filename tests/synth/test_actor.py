@@ -1,8 +1,6 @@
 """A person on the graphics card: memory is given back, limits are kept, hollows are dark."""
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,10 +11,8 @@ from chronopose.synth.body import Body, Shape
 from chronopose.synth.look import FABRICS, Look, Surface
 from chronopose.synth.mesh import Mesh, normals
 from chronopose.synth.wardrobe import Wardrobe
-
-sys.path.insert(0, str(Path(__file__).parent))  # for tiny, whatever pytest's import mode
-from studio import renderer
-from tiny import tiny_assets
+from tests.synth.studio import renderer
+from tests.synth.tiny import tiny_assets
 
 Person = tuple[Body, Shape, tuple[Mesh, ...], Look]
 

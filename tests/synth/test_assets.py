@@ -2,7 +2,6 @@
 
 import os
 import re
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +14,7 @@ from PIL import Image
 
 from chronopose.core.errors import InputError
 from chronopose.synth.assets import GROUPS, Assets, read_assets
-
-sys.path.insert(0, str(Path(__file__).parent))  # for tiny, whatever pytest's import mode
-from tiny import CLIPS, PANORAMAS, tiny_assets, tiny_body, tiny_motions
+from tests.synth.tiny import CLIPS, PANORAMAS, tiny_assets, tiny_body, tiny_motions
 
 Arrays = dict[str, NDArray[Any]]
 

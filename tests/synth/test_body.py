@@ -1,7 +1,6 @@
 """Random people are people: joints in order, weights that sum to one, limbs where limbs are, skinning that follows."""
 
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +11,7 @@ from chronopose.core.types import Floats
 from chronopose.synth.assets import read_assets
 from chronopose.synth.body import AGES, BONES, LANDMARKS, Body, Shape
 from chronopose.synth.mesh import normals
-
-sys.path.insert(0, str(Path(__file__).parent))  # for tiny, whatever pytest's import mode
-from tiny import tiny_assets
+from tests.synth.tiny import tiny_assets
 
 
 def real_body() -> Body:

@@ -1,7 +1,6 @@
 """MakeHuman's mesh, skeleton, weights and shapes become the arrays that the person of boxes was written from."""
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,14 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # for tiny_sources, whatever pytest's import mode
-from tiny import tiny_body, tiny_targets
-from tiny_sources import write_makehuman
-
 from chronopose.core.errors import InputError
 from chronopose.synth.convert.body import convert_body, find_data, target_files
 from chronopose.synth.convert.obj import read_obj
 from chronopose.synth.convert.rig import BONES
+from tests.synth.tiny import tiny_body, tiny_targets
+from tests.synth.tiny_sources import write_makehuman
 
 
 @pytest.fixture(scope="module")

@@ -1,17 +1,14 @@
 """Garments come back from .mhclo and .obj; what is hostile or odd gives one line."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # for tiny_sources, whatever pytest's import mode
-from tiny import tiny_body, tiny_clothes
-from tiny_sources import write_clothes
-
 from chronopose.core.errors import InputError
 from chronopose.synth.convert.clothes import convert_clothes
+from tests.synth.tiny import tiny_body, tiny_clothes
+from tests.synth.tiny_sources import write_clothes
 
 VERTICES = len(tiny_body()["verts"])
 OBJ = "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 5 5 5\nf 1 2 3\n"

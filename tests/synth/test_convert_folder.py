@@ -1,19 +1,16 @@
 """The whole folder: what the converter writes is what the engine reads."""
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # for tiny_sources, whatever pytest's import mode
-from tiny import tiny_body
-from tiny_sources import bvh_text, write_all
-
 from chronopose.core.errors import InputError
 from chronopose.synth.assets import read_assets
 from chronopose.synth.convert.folder import Sources, convert_assets
+from tests.synth.tiny import tiny_body
+from tests.synth.tiny_sources import bvh_text, write_all
 
 
 @pytest.fixture(scope="module")

@@ -1,15 +1,11 @@
 """Motion files become the 23 points: right way up, in metres, at 30 frames a second, cut at jumps."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-sys.path.insert(0, str(Path(__file__).parent))  # for tiny_sources, whatever pytest's import mode
-from tiny_sources import BONES, bvh_text
 
 from chronopose.core.errors import InputError
 from chronopose.synth.convert.asf import read_amc
@@ -18,6 +14,7 @@ from chronopose.synth.convert.capture import Capture
 from chronopose.synth.convert.motion import convert_motion, find_motion
 from chronopose.synth.convert.points import FAMILIES, Points, to_points
 from chronopose.synth.puppet import POINTS
+from tests.synth.tiny_sources import BONES, bvh_text
 
 UNIT_M = 0.0254 / 0.45
 AT = {name: row for row, name in enumerate(POINTS)}

@@ -1,18 +1,15 @@
 """Panoramas: pictures of one size, and the light that is in them, the sun where it shines."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).parent))  # for tiny_sources, whatever pytest's import mode
-from tiny_sources import write_panorama
-
 from chronopose.core.errors import InputError
 from chronopose.synth.convert.places import convert_places
 from chronopose.synth.convert.radiance import read_hdr
+from tests.synth.tiny_sources import write_panorama
 
 
 def refuse(error: InputError) -> None:

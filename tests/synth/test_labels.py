@@ -64,7 +64,9 @@ def test_a_habit_moves_both_hips_outwards(body: Body, shape: Shape, monkeypatch:
     plain, _ = labels.rest_joints(body, shape)
     monkeypatch.setitem(labels._HABITS, "hip", (0.1, 0.2))
     moved, _ = labels.rest_joints(body, shape)
-    left, right = (moved[labels.JOINTS.index(f"{s}_hip")] - plain[labels.JOINTS.index(f"{s}_hip")] for s in ("left", "right"))
+    left, right = (
+        moved[labels.JOINTS.index(f"{s}_hip")] - plain[labels.JOINTS.index(f"{s}_hip")] for s in ("left", "right")
+    )
     assert left[0] > 0 > right[0] and left[1] == pytest.approx(2 * left[0])
     np.testing.assert_allclose(left * [-1, 1, 1], right)
     changed = np.flatnonzero(np.abs(moved - plain).max(1) > 0)

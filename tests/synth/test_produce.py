@@ -14,9 +14,7 @@ import pytest
 from chronopose.core.errors import InputError
 from chronopose.formats.shards import Shards, shard_path
 from chronopose.synth.produce import produce
-
-sys.path.insert(0, str(Path(__file__).parent))  # worker processes import the factories by name
-import tiny_film
+from tests.synth import tiny_film
 
 SEED = {"seed": 1}
 
@@ -166,7 +164,7 @@ SCRIPT = """
 import functools, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-import tiny_film
+from tests.synth import tiny_film
 from chronopose.synth.produce import produce
 if __name__ == "__main__":
     out, notes = Path(sys.argv[2]), Path(sys.argv[3])
@@ -179,7 +177,7 @@ def started(tmp_path: Path) -> subprocess.Popen[str]:
     """A process that makes clips with two workers, stopped by nobody but the test; it has written two files."""
     (tmp_path / "run.py").write_text(SCRIPT)
     (tmp_path / "notes").mkdir()
-    command = [sys.executable, "run.py", str(Path(__file__).parent), "set", "notes"]
+    command = [sys.executable, "run.py", str(Path(__file__).parents[2]), "set", "notes"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
     until = time.monotonic() + 100
     while not shard_path(tmp_path / "set", 1).exists() and time.monotonic() < until and process.poll() is None:

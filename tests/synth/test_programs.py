@@ -1,16 +1,11 @@
 """Shaders: every kind of surface and pattern compiles, and each is compiled once."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from chronopose.synth.look import Fabric, Pattern, Surface
 from chronopose.synth.programs import is_cloth
-
-sys.path.insert(0, str(Path(__file__).parent))  # for studio, whatever pytest's import mode
-from studio import renderer
+from tests.synth.studio import renderer
 
 
 @pytest.mark.parametrize("printed", [False, True])

@@ -1,8 +1,6 @@
 """Drawing: every pixel knows its owner and distance, labels and pixels agree, shadows fall on the floor alone."""
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,10 +14,8 @@ from chronopose.synth.mesh import Mesh
 from chronopose.synth.render import PROP_OWNER, Renderer
 from chronopose.synth.setting import Backdrop, Prop, Texture
 from chronopose.synth.wardrobe import Wardrobe
-
-sys.path.insert(0, str(Path(__file__).parent))  # for tiny, whatever pytest's import mode
-from studio import HEIGHT, WIDTH, camera, light, renderer, standing, wall
-from tiny import tiny_assets
+from tests.synth.studio import HEIGHT, WIDTH, camera, light, renderer, standing, wall
+from tests.synth.tiny import tiny_assets
 
 PAINT = Texture(key="grey", pixels=np.full((2, 2, 3), 128, np.uint8))
 

@@ -62,7 +62,9 @@ def test_there_is_an_instant_for_all_that_is_averaged(crew: Crew) -> None:
 
 
 def test_the_main_person_is_as_large_as_asked_and_inside_the_picture(crew: Crew) -> None:
-    config = SceneConfig(split="all", person=(0.5, 0.5), truncated=0, people=(1, 1), motions=("idle",), fov_deg=(40, 40))
+    config = SceneConfig(
+        split="all", person=(0.5, 0.5), truncated=0, people=(1, 1), motions=("idle",), fov_deg=(40, 40)
+    )
     sizes, inside = [], []
     for index in range(30):
         joints, cameras = main_person(config, crew, index)

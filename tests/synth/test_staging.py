@@ -3,8 +3,8 @@ import pytest
 
 from chronopose.synth.assets import read_assets
 from chronopose.synth.body import Body
-from chronopose.synth.retarget import bone_matrices
 from chronopose.synth.motion import Repertoire
+from chronopose.synth.retarget import bone_matrices
 from chronopose.synth.staging import Mover, root_path, stand_around, walk_across
 from tests.synth.tiny import tiny_assets
 

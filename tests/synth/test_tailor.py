@@ -1,8 +1,5 @@
 """Clothes end where they are cut, lie over each other in order, and hide no skin that can be seen."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -10,9 +7,7 @@ from chronopose.synth.assets import read_assets
 from chronopose.synth.body import LEG_AXIS, Body
 from chronopose.synth.look import Face, Part, Surface
 from chronopose.synth.tailor import Cut, Tailor
-
-sys.path.insert(0, str(Path(__file__).parent))  # for tiny, whatever pytest's import mode
-from tiny import tiny_assets
+from tests.synth.tiny import tiny_assets
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Clothes: they fit, cover what they should, hide no skin that can be seen, and some are held out."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +11,7 @@ from chronopose.synth.body import Body
 from chronopose.synth.look import FABRICS, Surface
 from chronopose.synth.mesh import Mesh
 from chronopose.synth.wardrobe import Wardrobe
-
-sys.path.insert(0, str(Path(__file__).parent))  # for tiny, whatever pytest's import mode
-from tiny import tiny_assets
+from tests.synth.tiny import tiny_assets
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """Writes the made-up person of `tiny`, motion and panoramas in the formats that the converter reads."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).parent))  # for tiny, whatever pytest's import mode
-from tiny import tiny_body, tiny_clothes, tiny_targets
+from tests.synth.tiny import tiny_body, tiny_clothes, tiny_targets
 
 Array = NDArray[Any]
 HEADER = "# basemesh hm08\n# license CC0\n"

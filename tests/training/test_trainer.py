@@ -18,9 +18,7 @@ from torch import Tensor, nn
 from chronopose.core.errors import InputError
 from chronopose.training.config import OptimConfig, TrainConfig
 from chronopose.training.trainer import train
-
-sys.path.insert(0, str(Path(__file__).parent))  # for tiny_run, whatever pytest's import mode
-from tiny_run import TinyBatch, TinyData, TinyLoss, TinyModel, run, save
+from tests.training.tiny_run import TinyBatch, TinyData, TinyLoss, TinyModel, run, save
 
 SCRIPT = Path(__file__).with_name("tiny_run.py")
 
