@@ -10,7 +10,18 @@ from chronopose.core.errors import InputError
 from chronopose.core.skeleton import COCO_17, Skeleton
 from chronopose.core.types import FramePoses, Pose, PoseSequence
 from chronopose.data.synthetic import SyntheticConfig, SyntheticPeople, truth
-from chronopose.evaluation import THRESHOLDS, Answers, answer, compare, evaluate, mean_pose, score
+from chronopose.evaluation import (
+    THRESHOLDS,
+    Answers,
+    KeyFrameOnly,
+    answer,
+    by_sight,
+    compare,
+    evaluate,
+    found_persons,
+    mean_pose,
+    score,
+)
 from chronopose.inference.predictor import Predictor
 from chronopose.layers.backbone import BackboneConfig
 from chronopose.models.dsta import DSTA, DSTAConfig
@@ -260,3 +271,84 @@ def test_nobody_found_leaves_the_shares_unknown(video: PoseSequence) -> None:
     assert (result.persons, result.found, result.extra) == (20, 0, 0)
     assert np.isnan(result.pck.mean_points).all()
     assert (compare(video, nobody).persons, compare(video, nobody).extra) == (0, 20)
+
+
+def everything_seen(video: PoseSequence) -> np.ndarray:
+    return np.ones((len(video), len(video.tracks), len(video.skeleton)), dtype=bool)
+
+
+def test_the_persons_found_come_with_what_can_be_seen_of_them(video: PoseSequence) -> None:
+    visible = everything_seen(video)
+    visible[4, 1, 3] = False  # frame 4, person 1
+    lost = changed(video, 4, video.frames[4].poses[::-1][:1])
+    answers = found_persons(lost, video, visible)
+    assert answers.xy.shape == (19, len(video.skeleton), 2) and answers.sigma is None
+    np.testing.assert_array_equal(answers.xy, answers.truth)
+    np.testing.assert_array_equal(np.argwhere(~answers.visible), [[8, 3]])  # behind two persons in each of four frames
+    np.testing.assert_array_equal(answers.truth[8], video.frames[4].poses[1].xy)
+    assert score(answers).by_size["box"].mean_points[0] == compare(lost, video).pck.mean_points[0] == 1.0
+
+
+def test_sigma_of_the_persons_found_is_moved_into_the_skeleton_of_the_truth(video: PoseSequence) -> None:
+    def with_sigma(pose: Pose) -> Pose:
+        xy, score = COCO_17.gather(pose.xy, pose.skeleton), COCO_17.gather(pose.score[:, None], pose.skeleton)
+        sigma = np.repeat(np.arange(17, dtype=np.float32)[:, None], 2, axis=1)
+        return replace(pose, skeleton=COCO_17, xy=xy, score=np.nan_to_num(score[:, 0]), sigma=sigma)
+
+    frames = tuple(replace(frame, poses=tuple(map(with_sigma, frame.poses))) for frame in video)
+    answers = found_persons(replace(video, skeleton=COCO_17, frames=frames), video, everything_seen(video))
+    assert answers.sigma is not None
+    assert (answers.sigma[:, video.skeleton.index("left_knee")] == COCO_17.index("left_knee")).all()
+
+
+def test_visibility_of_another_video_is_refused(video: PoseSequence) -> None:
+    with pytest.raises(InputError, match=r"visibility \(9, 2, 15\) for a truth with ids of shape \(10, 2, 15\)"):
+        found_persons(video, video, everything_seen(video)[1:])
+    nameless = changed(video, 0, tuple(replace(pose, track_id=None) for pose in video.frames[0].poses))
+    with pytest.raises(InputError, match="visibility"):
+        found_persons(nameless, nameless, everything_seen(video))
+
+
+def test_nobody_found_is_nobody_to_score(video: PoseSequence) -> None:
+    nobody = replace(video, frames=tuple(replace(frame, poses=()) for frame in video))
+    answers = found_persons(nobody, video, everything_seen(video))
+    assert answers.xy.shape == (0, len(video.skeleton), 2)
+    sight = by_sight(answers)
+    assert np.isnan([*sight.in_sight, *sight.hidden, *sight.sigma_px]).all()
+
+
+def test_hidden_joints_are_held_against_the_same_joints_in_sight() -> None:
+    skeleton = Skeleton(name="two", joints=("hip", "ankle"), limbs=(), mirror=(), sigmas=(0.1, 0.1))
+    truth = np.zeros((4, 2, 2))
+    xy = truth.copy()
+    xy[:, 1, 0] = [100, 100, 0, 100]  # ankles are found in the third person alone
+    sigma = np.stack([np.full((4, 2), 1.0), np.full((4, 2), 9.0)], axis=1)
+    visible = np.array([[1, 1], [1, 1], [0, 1], [0, 0]], dtype=bool)
+    box = np.tile([0.0, 0.0, 10.0, 10.0], (4, 1))
+    sigma[2, 0], sigma[3, 0] = 3.0, 5.0
+    sight = by_sight(Answers(skeleton=skeleton, xy=xy, sigma=sigma, truth=truth, visible=visible, box=box))
+    # Two hidden hips to one hidden ankle, on both sides; of three ankles in sight one is found.
+    np.testing.assert_allclose(sight.hidden, [2 / 3] * len(THRESHOLDS))
+    np.testing.assert_allclose(sight.in_sight, [2 / 3 + 1 / 3 / 3] * len(THRESHOLDS))
+    np.testing.assert_allclose(sight.sigma_px, [(2 * 1 + 9) / 3, (2 * 4 + 9) / 3])
+
+
+def test_a_joint_that_is_never_hidden_is_compared_with_nothing(people: SyntheticPeople) -> None:
+    answers = replace(true_answers(people), visible=np.ones((6, len(people.skeleton)), dtype=bool))
+    assert np.isnan(by_sight(answers).hidden).all()
+    answers.visible[0, 4] = False
+    answers.xy[1, 5] += 500
+    assert by_sight(answers).in_sight[0] == 1.0  # joint 5 is wrong and does not count
+
+
+def test_the_ablation_answers_as_the_model_does_where_nothing_moves(predictor: Predictor) -> None:
+    spec = predictor.model.spec
+    still = np.random.default_rng(0).integers(0, 255, (2, 1, spec.height, spec.width, 3), dtype=np.uint8)
+    alone = Predictor(KeyFrameOnly(predictor.model), "cpu")
+    to_image = np.tile(np.eye(2, 3), (2, 1, 1))
+    wanted = predictor.clips(np.repeat(still, len(spec.offsets), axis=1), to_image)
+    given = alone.clips(still, to_image)
+    np.testing.assert_allclose(given.xy, wanted.xy, atol=1e-3)
+    assert alone.model.spec.offsets == (0,) and alone.model.spec.look_ahead == 0
+    called = alone.model(torch.from_numpy(still).permute(0, 1, 4, 2, 3))
+    np.testing.assert_allclose(called.xy_crop[:, 0].numpy(force=True), given.xy, atol=1e-3)

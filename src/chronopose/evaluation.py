@@ -1,18 +1,19 @@
 """Scores: a data set or a video's truth against a predictor, by the same crop and the same code as in use."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
+from torch import Tensor, nn
 
-from chronopose.clips.contract import ClipSpec, LabelledClip
+from chronopose.clips.contract import ClipSpec, LabelledClip, PoseModel, PoseOutput
 from chronopose.clips.crop import crop_clip
 from chronopose.core.errors import InputError
 from chronopose.core.geometry import box_size, iou_matrix
 from chronopose.core.skeleton import Skeleton
-from chronopose.core.types import Pose, PoseSequence
+from chronopose.core.types import Floats, Pose, PoseSequence
 from chronopose.data.dataset import PoseDataset
 from chronopose.inference.predictor import Predictor
 from chronopose.metrics.pck import PCK, pck, person_box_size, tight_box_size, torso_size
@@ -187,35 +188,137 @@ def compare(poses: PoseSequence, truth: PoseSequence) -> VideoScore:
     Raises:
         InputError: the two do not have the same frames, or no joint in common.
     """
+    pairs = _pairs(poses, truth)
+    switches = 0
+    last: dict[int, int | None] = {}
+    for _, mine, theirs in pairs:
+        if theirs.track_id is not None:
+            switches += theirs.track_id in last and last[theirs.track_id] != mine.track_id
+            last[theirs.track_id] = mine.track_id
+    found, wanted, box = _stacked(pairs, truth.skeleton)
+    labelled = ~np.isnan(wanted[..., 0]) & (truth.skeleton.index_in(poses.skeleton) >= 0)
+    return VideoScore(
+        persons=sum(len(frame.poses) for frame in truth),
+        found=len(pairs),
+        extra=sum(len(frame.poses) for frame in poses) - len(pairs),
+        switches=switches,
+        pck=pck(found, wanted, labelled, person_box_size(box), THRESHOLDS, truth.skeleton),
+    )
+
+
+def found_persons(poses: PoseSequence, truth: PoseSequence, visible: NDArray[np.bool_]) -> Answers:
+    """The persons of a video who were found, matched as in `compare`, as answers to be scored.
+
+    Args:
+        poses: of the video.
+        truth: of the video; every person has an id.
+        visible: (T, P, K) which joints can be seen, by frame, id and joint of the truth.
+
+    Raises:
+        InputError: as for `compare`; or `visible` does not fit the truth.
+    """
+    pairs = _pairs(poses, truth)
+    shape = (len(truth), 1 + max(truth.tracks, default=-1), len(truth.skeleton))
+    if visible.shape != shape or any(pose.track_id is None for frame in truth for pose in frame.poses):
+        raise InputError(f"visibility {visible.shape} for a truth with ids of shape {shape}")
+    first = truth.frames[0].frame if truth.frames else 0
+    xy, wanted, box = _stacked(pairs, truth.skeleton)
+    sigma = [truth.skeleton.gather(mine.sigma, mine.skeleton) for _, mine, _ in pairs if mine.sigma is not None]
+    seen = [visible[frame - first, theirs.track_id] for frame, _, theirs in pairs]
+    return Answers(
+        skeleton=truth.skeleton,
+        xy=xy,
+        sigma=np.stack(sigma) if pairs and len(sigma) == len(pairs) else None,
+        truth=wanted,
+        visible=np.array(seen, dtype=bool).reshape(wanted.shape[:2]),
+        box=box,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Sight:
+    """What a model makes of hidden joints, against the same joints where they are in sight.
+
+    Ankles are harder than hips and less often hidden, so plain means would compare joints of different kinds. Here each
+    joint weighs as much on both sides as it is hidden; one that is never hidden, or never in sight, is left out.
+
+    Attributes:
+        in_sight: (A,) PCK over `THRESHOLDS`, by the longer side of the person's box; NaN where no joint is left.
+        hidden: (A,) the same of hidden joints.
+        sigma_px: in sight and hidden, the joints' median predicted deviations; NaN where no joint is left.
+    """
+
+    in_sight: NDArray[np.float64]
+    hidden: NDArray[np.float64]
+    sigma_px: tuple[float, float]
+
+
+def by_sight(answers: Answers) -> Sight:
+    """Accuracy and sigma of hidden joints, and of the same joints in sight."""
+    known = ~np.isnan(answers.truth[..., 0]) & ~np.isnan(answers.xy[..., 0])
+    parts = (known & answers.visible, known & ~answers.visible)
+    size = person_box_size(answers.box)
+    shares = [pck(answers.xy, answers.truth, part, size, THRESHOLDS, answers.skeleton) for part in parts]
+    used = (shares[0].counts > 0) & (shares[1].counts > 0)
+    if not used.any():
+        none = np.full(len(THRESHOLDS), np.nan)
+        return Sight(in_sight=none, hidden=none, sigma_px=(float("nan"), float("nan")))
+    weight = shares[1].counts[used] / shares[1].counts[used].sum()
+    in_sight, hidden = (share.joints[:, used] @ weight for share in shares)
+    spread = np.full(len(parts), np.nan)
+    if (sigma := answers.sigma) is not None:
+        middle = [[np.median(sigma[part[:, k], k]) for k in np.flatnonzero(used)] for part in parts]
+        spread = np.array(middle) @ weight
+    return Sight(in_sight=in_sight, hidden=hidden, sigma_px=(float(spread[0]), float(spread[1])))
+
+
+class KeyFrameOnly(nn.Module):
+    """The single-frame ablation of a model: the same weights, shown the key frame in place of every frame."""
+
+    def __init__(self, model: PoseModel) -> None:
+        super().__init__()
+        key = model.spec.predicts[:1]
+        self.spec = replace(model.spec, offsets=key, predicts=key)
+        self.skeleton = model.skeleton
+        self.model = model
+
+    def encode(self, pixels: Tensor) -> Tensor:
+        """(N, 3, H, W) pixels of single frames -> (N, ...) features."""
+        return self.model.encode(pixels)
+
+    def fuse(self, features: Tensor, state: None = None) -> tuple[PoseOutput, None]:
+        """(B, 1, ...) features of key frames -> the model's answer for windows in which nothing moves."""
+        output, _ = self.model.fuse(features.repeat_interleave(len(self.model.spec.offsets), dim=1))
+        return output, None
+
+    def forward(self, pixels: Tensor) -> PoseOutput:
+        """(B, 1, 3, H, W) -> the answer."""
+        return self.fuse(self.encode(pixels[:, 0])[:, None])[0]
+
+
+_Pair = tuple[int, Pose, Pose]
+
+
+def _pairs(poses: PoseSequence, truth: PoseSequence) -> list[_Pair]:
+    """Frame, pose and true pose of every person found."""
     if [frame.frame for frame in poses] != [frame.frame for frame in truth]:
         raise InputError(f"{len(poses)} frames of poses against {len(truth)} of truth; wanted the same frames")
-    skeleton = truth.skeleton
-    shared: NDArray[np.bool_] = np.asarray(skeleton.index_in(poses.skeleton)) >= 0
-    if not shared.any():
-        raise InputError(f"the poses ({poses.skeleton.name}) and the truth ({skeleton.name}) share no joint")
-    pairs: list[tuple[Pose, Pose]] = []
-    persons = extra = switches = 0
-    last: dict[int, int | None] = {}
-    for answered, true in zip(poses, truth):
-        matches = _matches(answered.poses, true.poses)
-        persons, extra = persons + len(true.poses), extra + len(answered.poses) - len(matches)
-        for mine, theirs in matches:
-            pairs.append((mine, theirs))
-            if theirs.track_id is not None:
-                switches += theirs.track_id in last and last[theirs.track_id] != mine.track_id
-                last[theirs.track_id] = mine.track_id
+    if (truth.skeleton.index_in(poses.skeleton) < 0).all():
+        raise InputError(f"the poses ({poses.skeleton.name}) and the truth ({truth.skeleton.name}) share no joint")
+    return [
+        (true.frame, mine, theirs)
+        for answered, true in zip(poses, truth)
+        for mine, theirs in _matches(answered.poses, true.poses)
+    ]
+
+
+def _stacked(pairs: Sequence[_Pair], skeleton: Skeleton) -> tuple[Floats, Floats, Floats]:
+    """Joints found (N, K, 2), true joints (N, K, 2) and true boxes (N, 4) of pairs, in one skeleton's order."""
     shape = (len(pairs), len(skeleton), 2)
-    found = np.array([skeleton.gather(mine.xy, mine.skeleton) for mine, _ in pairs]).reshape(shape)
-    wanted = np.array([theirs.xy for _, theirs in pairs]).reshape(shape)
-    size = person_box_size(np.array([theirs.box for _, theirs in pairs]).reshape(-1, 4))
-    labelled = ~np.isnan(wanted[..., 0]) & shared
-    return VideoScore(
-        persons=persons,
-        found=len(pairs),
-        extra=extra,
-        switches=switches,
-        pck=pck(found, wanted, labelled, size, THRESHOLDS, skeleton),
-    )
+    found = np.array([skeleton.gather(mine.xy, mine.skeleton) for _, mine, _ in pairs], dtype=np.float32)
+    wanted = np.array([theirs.xy for _, _, theirs in pairs], dtype=np.float32)
+    box = np.array([theirs.box for _, _, theirs in pairs], dtype=np.float32)
+    return found.reshape(shape), wanted.reshape(shape), box.reshape(-1, 4)
 
 
 def _matches(mine: Sequence[Pose], theirs: Sequence[Pose], least: float = 0.5) -> list[tuple[Pose, Pose]]:

@@ -47,9 +47,15 @@ def test_the_demo_finds_the_persons_of_its_clip(tmp_path: Path, capsys: pytest.C
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["crossing.poses.mp4", "crossing.poses.parquet"]
     line = re.search(r"against the truth: found (\d+) of (\d+) persons .*PCK@0.2 ([\d.]+) %", told)
     assert line is not None, told
-    # Three people who hide each other most of the time: the detector that ships found 345 of 750 when it was made.
-    assert int(line[1]) > 0.4 * int(line[2])
-    assert float(line[3]) > 80
+    # Three people who hide each other most of the time; the weights of 0.1 found 315 of 750, PCK@0.2 92 %.
+    assert int(line[2]) == 750
+    assert int(line[1]) > 0.3 * int(line[2])
+    assert float(line[3]) > 75
+    # What the window and sigma are worth is for the weights to show, so these hold that it is said.
+    for shown in ("with the frames before and after", "with the key frame alone"):
+        shares = re.search(rf"{shown} +([\d.]+) % +([\d.]+) %", told)
+        assert shares is not None and float(shares[1]) > 35 and float(shares[2]) > 35, told
+    assert re.search(r"where a limb is hidden, sigma (grows|shrinks|stays) .* px", told), told
     assert f"open {tmp_path / 'crossing.poses.mp4'}" in told
     assert run(["demo", "-o", str(tmp_path)]) == 0  # again, over the results of before
 
