@@ -9,11 +9,13 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from chronopose import formats
 from chronopose.data.rendered import joint_order
-from chronopose.formats.shards import ClipRecord
+from chronopose.formats.shards import ClipRecord, shard_path, write_shard
 from chronopose.synth.assets import read_assets
+from chronopose.synth.film import Studio
 from chronopose.synth.labels import JOINTS, joint_paths
 from chronopose.synth.ranges import SceneConfig
 from chronopose.synth.scene import Crew, plan
@@ -35,7 +37,7 @@ def example(name: str) -> ModuleType:
 
 
 def test_no_example_is_left_out() -> None:
-    tested = {"predict_video", "stream_frames", "plain_module", "render_demo_clip"}
+    tested = {"predict_video", "stream_frames", "plain_module", "render_demo_clip", "look_at_clips"}
     assert {file.stem for file in FOLDER.glob("*.py")} == tested
 
 
@@ -58,6 +60,21 @@ def test_plain_module(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert "joints (2, 1, 15, 2), sigma (2, 1, 15, 2), tokens (6, 15, 32)" in out
     assert float(out.split("differ by")[1].split()[0]) < 1e-3
+
+
+def test_look_at_clips(tmp_path: Path) -> None:
+    with renderer():
+        assets = tiny_assets(tmp_path / "assets")
+    config = SceneConfig(split="all", frames=1, width=64, height=48, people=(1, 1), truncated=0.0, occluded=0.0)
+    with Studio(assets, config) as studio:
+        write_shard(shard_path(tmp_path, 0), [studio.clip(number) for number in range(3)], {})
+    example("look_at_clips").main(tmp_path, tmp_path / "sheet.png", columns=2)
+    sheet = np.asarray(Image.open(tmp_path / "sheet.png"))
+    gap = 6
+    assert sheet.shape == (3 * 96 + 4 * gap, 2 * 128 + 3 * gap, 3)
+    plain, painted = sheet[gap : gap + 96, gap : gap + 128], sheet[gap : gap + 96, 128 + 2 * gap : 256 + 2 * gap]
+    changed = (plain != painted).any(-1).mean()
+    assert 0.005 < changed < 0.6  # a skeleton and a box, and the rest as it was
 
 
 def test_the_demo_clip_is_rendered_with_its_truth_beside_it(tmp_path: Path) -> None:
