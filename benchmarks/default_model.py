@@ -33,7 +33,7 @@ from chronopose.tracking.tracker import TrackerConfig
 
 SCORES = (TrackerConfig().low_score, 0.3, TrackerConfig().high_score, TrackerConfig().new_score)
 MEASURES = {"PCK@0.2": ("tight", 0.2), "PCK@0.1": ("tight", 0.1), "torso PCK@0.2": ("torso", 0.2)}
-# The goals of the issue that these models were made for.
+# The goals set for these models.
 LEAST_LSP = {"PCK@0.2": 0.75, "PCK@0.1": 0.50}
 LEAST_RECALL, LEAST_GAIN, INSIDE = 0.80, 0.08, (0.60, 0.76)
 

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 _CORE = ("torch", "torchvision", "timm", "accelerate", "safetensors", "numpy", "scipy", "av", "opencv-python-headless",
          "pillow", "pyarrow", "cyclopts", "rich")  # fmt: skip
-_OPTIONAL = {"tensorboard": "pip install 'chronopose[tensorboard]'"}
+_OPTIONAL = {"tensorboard": "pip install 'chronopose[tensorboard]'", "moderngl": "pip install 'chronopose[synth]'"}
 
 
 def doctor(*, json: Annotated[bool, Parameter(negative=())] = False) -> int:

@@ -53,7 +53,8 @@ class Renderer:
         except Exception as error:  # glcontext raises bare exceptions of several kinds
             brief = " ".join(str(error).split())[:120]
             raise InputError(
-                f"no OpenGL 3.3 through EGL on this machine ({brief}); Mesa's software one will do"
+                f"no OpenGL 3.3 through EGL on this machine ({brief}); "
+                "Mesa's software one will do: libegl1 and libgl1-mesa-dri on Debian"
             ) from None
         self.width, self.height = round(width * supersample), round(height * supersample)
         self._gl, self._context = moderngl, context
