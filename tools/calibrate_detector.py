@@ -14,7 +14,7 @@ from scipy.optimize import minimize
 from scipy.special import logit
 
 from chronopose.core.geometry import iou_matrix
-from chronopose.data.crowd import body_box
+from chronopose.data.board import body_box
 from chronopose.data.portraits import JhmdbPictures
 from chronopose.models import checkpoint
 from chronopose.tracking.person import PersonDetector
