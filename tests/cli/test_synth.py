@@ -14,6 +14,7 @@ from chronopose.cli.synth import fingerprint
 from chronopose.data.rendered import RenderedClips
 from chronopose.formats.shards import Shards
 from chronopose.synth.ranges import SceneConfig
+from tests.synth.studio import renderer
 from tests.synth.tiny import tiny_assets
 
 SMALL = ["--frames", "2", "--width", "48", "--height", "32", "--people", "1", "1", "--per-shard", "2", "--workers", "0"]
@@ -27,11 +28,8 @@ def assets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def graphics() -> None:
     """Skips where nothing can be rendered at all."""
-    moderngl = pytest.importorskip("moderngl")
-    try:
-        moderngl.create_standalone_context(backend="egl", require=330).release()
-    except Exception as error:  # it raises what its backend raises, of no common class
-        pytest.skip(f"no OpenGL through EGL here: {error}")
+    with renderer():
+        pass
 
 
 def test_every_field_of_a_scene_is_a_flag_with_its_meaning(capsys: pytest.CaptureFixture[str]) -> None:

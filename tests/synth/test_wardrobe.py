@@ -1,5 +1,6 @@
 """Clothes: they fit, cover what they should, hide no skin that can be seen, and some are held out."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -91,12 +92,7 @@ def test_a_folder_without_shoes_is_named(body: Body, assets: Assets) -> None:
 
 @pytest.mark.data
 def test_real_clothes_are_worn_close_to_the_body() -> None:
-    import os
-
-    folder = Path(os.environ["CHRONOPOSE_ASSETS"]) if "CHRONOPOSE_ASSETS" in os.environ else None
-    if folder is None:
-        pytest.skip("CHRONOPOSE_ASSETS names no asset folder")
-    found = read_assets(folder)
+    found = read_assets(Path(os.environ["CHRONOPOSE_DATA"]) / "people_assets")
     real = Body(found)
     closet = Wardrobe(real, found, "all")
     for seed in range(30):

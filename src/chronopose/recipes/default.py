@@ -44,10 +44,10 @@ class DataConfig:
     lspet: Path | None = None
     rendered: tuple[Path, ...] = ()
     jhmdb: Path | None = None
-    lspet_weight: float = 0.8
-    rendered_weight: float = 1.0
-    jhmdb_weight: float = 0.5
-    drawn_weight: float = 0.2
+    lspet_weight: float = 0.7
+    rendered_weight: float = 0.9
+    jhmdb_weight: float = 0.25
+    drawn_weight: float = 0.05
     drawn_clips: int = 20000
 
     def __post_init__(self) -> None:
@@ -97,13 +97,13 @@ class Config:
     data: DataConfig = field(default_factory=DataConfig)
     augment: AugmentConfig = field(
         default_factory=lambda: AugmentConfig(
-            scale=0.2,
-            rotate_deg=25.0,
-            rotate=0.5,
-            half_body=0.05,
-            colour=0.3,
-            erase=0.25,
-            erase_moving=0.5,
+            scale=0.25,
+            rotate_deg=40.0,
+            rotate=0.6,
+            half_body=0.1,
+            colour=0.4,
+            erase=0.4,
+            erase_moving=0.7,
             erase_textured=0.5,
         )
     )

@@ -45,9 +45,9 @@ class DataConfig:
     rendered: tuple[Path, ...] = ()
     jhmdb: Path | None = None
     places: Path | None = None
-    lspet_weight: float = 0.55
-    jhmdb_weight: float = 0.45
-    drawn_weight: float = 0.3
+    lspet_weight: float = 0.5
+    jhmdb_weight: float = 0.4
+    drawn_weight: float = 0.1
     upright: bool = True
     crowd: CrowdConfig = field(default_factory=CrowdConfig)
 
