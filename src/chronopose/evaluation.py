@@ -277,8 +277,9 @@ class KeyFrameOnly(nn.Module):
 
     def __init__(self, model: PoseModel) -> None:
         super().__init__()
-        key = model.spec.predicts[:1]
-        self.spec = replace(model.spec, offsets=key, predicts=key)
+        self.spec = replace(model.spec, offsets=(0,), predicts=(0,), recurrent=False)
+        # A recurrent model knows a first frame; a window model wants its window, in which nothing moves.
+        self.shown = 1 if model.spec.recurrent else len(model.spec.offsets)
         self.skeleton = model.skeleton
         self.model = model
 
@@ -287,8 +288,8 @@ class KeyFrameOnly(nn.Module):
         return self.model.encode(pixels)
 
     def fuse(self, features: Tensor, state: None = None) -> tuple[PoseOutput, None]:
-        """(B, 1, ...) features of key frames -> the model's answer for windows in which nothing moves."""
-        output, _ = self.model.fuse(features.repeat_interleave(len(self.model.spec.offsets), dim=1))
+        """(B, 1, ...) features of key frames -> the model's answer."""
+        output, _ = self.model.fuse(features.repeat_interleave(self.shown, dim=1))
         return output, None
 
     def forward(self, pixels: Tensor) -> PoseOutput:

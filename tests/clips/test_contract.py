@@ -29,7 +29,7 @@ def test_every_window_stays_inside_the_video_and_never_runs_backwards(key: int, 
     assert window[reach] == min(key, last)
 
 
-def test_the_key_is_the_place_of_the_first_answered_frame_wherever_it_stands() -> None:
+def test_the_key_is_the_place_of_frame_0_wherever_it_stands() -> None:
     assert spec((-1, 0, 1)).key == 1
     assert spec((-2, -1, 0)).key == 2
     assert spec((0, 1, 2)).key == 0
@@ -39,6 +39,22 @@ def test_look_ahead_and_look_back_follow_from_the_offsets() -> None:
     assert (spec((-3, 0, 2)).look_back, spec((-3, 0, 2)).look_ahead) == (3, 2)
     assert (spec((-2, -1, 0)).look_back, spec((-2, -1, 0)).look_ahead) == (2, 0)
     assert (spec((0, 1)).look_back, spec((0, 1)).look_ahead) == (0, 1)
+
+
+def test_a_model_that_answers_every_frame_is_judged_by_its_key_frame() -> None:
+    every = spec((-2, -1, 0, 1), predicts=(-1, 0, 1))
+    assert (every.key, every.answer) == (2, 1)
+    assert every.look_ahead == 1
+
+
+def test_a_recurrent_model_neither_looks_ahead_nor_is_shown_a_frame_twice() -> None:
+    carried = ClipSpec(offsets=(-2, -1, 0, 1), predicts=(-2, -1, 0, 1), height=64, width=48, recurrent=True)
+    assert (carried.look_ahead, carried.look_back) == (0, 0)
+
+
+def test_a_spec_that_does_not_answer_its_key_frame_is_refused() -> None:
+    with pytest.raises(InputError, match="must hold the key frame 0"):
+        spec((-1, 0, 1), (1,))
 
 
 @pytest.mark.parametrize("offsets", [(), (0, -1), (-1, -1, 0), (0, 0)])

@@ -1,4 +1,4 @@
-"""The loss on maps: least where the map is the target, blind to unknown joints."""
+"""The losses on maps: least where the map is the target, blind to unknown joints."""
 
 import math
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from chronopose.clips.contract import ClipBatch, PoseOutput
 from chronopose.clips.heatmap import gaussian_maps
-from chronopose.losses.heatmap import HeatmapCrossEntropy
+from chronopose.losses.heatmap import HeatmapCrossEntropy, HeatmapMSE
 
 CROP, GRID = (64, 48), (16, 12)
 
@@ -54,6 +54,26 @@ def test_the_sum_is_divided_by_the_batch_alone() -> None:
     once = HeatmapCrossEntropy()(*question(xy, logs, weight))["heatmap"]
     twice = HeatmapCrossEntropy()(*question(xy.repeat(2, 1, 1, 1), logs.repeat(2, 1, 1, 1, 1), weight.repeat(2, 1, 1)))
     torch.testing.assert_close(twice["heatmap"], once)
+
+
+def test_frames_answered_are_averaged() -> None:
+    torch.manual_seed(0)
+    logs = torch.randn(2, 1, 3, 16 * 12).log_softmax(-1).unflatten(3, GRID)
+    xy, weight = torch.rand(2, 1, 3, 2) * 40, torch.ones(2, 1, 3)
+    once = HeatmapCrossEntropy()(*question(xy, logs, weight))["heatmap"]
+    twice = HeatmapCrossEntropy()(*question(xy.repeat(1, 2, 1, 1), logs.repeat(1, 2, 1, 1, 1), weight.repeat(1, 2, 1)))
+    torch.testing.assert_close(twice["heatmap"], once)
+
+
+def test_squares_are_halved_and_averaged_over_all_cells() -> None:
+    xy = torch.tensor([[[[20.0, 30.0], [25.0, 25.0]]]])
+    target = gaussian_maps(xy, CROP, GRID, 2.0)
+    assert HeatmapMSE()(*question(xy, target, torch.ones(1, 1, 2)))["heatmap"] == 0
+    off = HeatmapMSE(weight=3.0)(*question(xy, target + 0.2, torch.ones(1, 1, 2)))["heatmap"]
+    assert off.item() == pytest.approx(3 * 0.5 * 0.04, rel=1e-4)
+    # An unknown joint counts as no error among all joints, as published.
+    half = HeatmapMSE()(*question(xy, target + 0.2, torch.tensor([[[1.0, 0.0]]])))["heatmap"]
+    assert half.item() == pytest.approx(0.5 * 0.5 * 0.04, rel=1e-4)
 
 
 def test_a_model_without_maps_is_refused() -> None:

@@ -89,8 +89,7 @@ def example(
     answered = [spec.offsets.index(offset) for offset in spec.predicts]
     xy = apply(invert(transforms[answered]), xy_image[answered])  # (F, K, 2)
     if augment is not None:
-        steps = tuple(offset - spec.predicts[0] for offset in spec.offsets)
-        pixels = _repaint(pixels, augment, steps, xy[0], rng)
+        pixels = _repaint(pixels, augment, spec.offsets, xy[spec.answer], rng)
 
     if mirrored:
         xy = xy[:, skeleton.flip_order]

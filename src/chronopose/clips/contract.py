@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -24,10 +24,12 @@ class ClipSpec:
 
     Args:
         offsets: the frames shown, relative to the key frame, ascending, e.g. (-2, -1, 0, 1, 2).
-        predicts: the frames answered, a subset of `offsets`; (0,) for a model of the key frame.
+        predicts: the frames answered, a subset of `offsets` that holds the key frame; (0,) for that one alone.
         height: of the crop, in pixels.
         width: of the crop, in pixels.
         margin: how much the person's box is enlarged.
+        recurrent: the model carries a state from frame to frame and never looks ahead: `offsets` is what it learns and
+            is judged on, a stream shows it each frame once.
     """
 
     offsets: tuple[int, ...]
@@ -35,12 +37,15 @@ class ClipSpec:
     height: int
     width: int
     margin: float = 1.25
+    recurrent: bool = False
 
     def __post_init__(self) -> None:
         if not self.offsets or list(self.offsets) != sorted(set(self.offsets)):
             raise InputError(f"offsets must be ascending and without repeats, got {self.offsets}")
         if not self.predicts or not set(self.predicts) <= set(self.offsets):
             raise InputError(f"predicts must be among the offsets {self.offsets}, got {self.predicts}")
+        if 0 not in self.predicts:
+            raise InputError(f"predicts must hold the key frame 0, got {self.predicts}")
         if self.height < 8 or self.width < 8:
             raise InputError(f"the crop must be at least 8 x 8 pixels, got {self.height} x {self.width}")
         if not 1 <= self.margin <= 4:
@@ -49,17 +54,22 @@ class ClipSpec:
     @property
     def look_ahead(self) -> int:
         """Frames after the key frame that must be seen before it is answered."""
-        return max(max(self.offsets) - min(self.predicts), 0)
+        return 0 if self.recurrent else max(self.offsets[-1], 0)
 
     @property
     def look_back(self) -> int:
-        """Frames before the key frame that are shown."""
-        return max(-min(self.offsets), 0)
+        """Frames before the key frame that are shown with it."""
+        return 0 if self.recurrent else max(-self.offsets[0], 0)
 
     @property
     def key(self) -> int:
-        """Where the first answered frame stands in `offsets`."""
-        return self.offsets.index(self.predicts[0])
+        """Where the key frame stands in `offsets`."""
+        return self.offsets.index(0)
+
+    @property
+    def answer(self) -> int:
+        """Where the key frame stands in `predicts`."""
+        return self.predicts.index(0)
 
     def window(self, key: int, first: int, last: int) -> tuple[int, ...]:
         """The frames shown for key frame `key` of a video with frames `first` to `last`: clamped at both ends."""
@@ -124,12 +134,20 @@ class PoseOutput(NamedTuple):
     heatmaps: Float[Tensor, "B F K h w"] | None = None
 
 
+class Carried(NamedTuple):
+    """What a recurrent model remembers of B persons after a frame; `valid` is False for those it has not seen yet."""
+
+    tokens: Float[Tensor, "B ..."]
+    valid: Bool[Tensor, " B"]
+
+
 @runtime_checkable
 class PoseModel(Protocol):
     """Every pose model: an `nn.Module` with a spec, a skeleton, and an answer in two steps.
 
     `encode` looks at single frames (its result is what a stream caches), `fuse` looks across time. `state` is None for
-    window models. Pixels are uint8 or float in 0..255; normalisation belongs to the model.
+    window models; where `spec.recurrent` it is a `Carried`, None meaning persons never seen before, and `fuse` over a
+    clip equals a loop of `fuse` over its frames. Pixels are uint8 or float in 0..255; normalisation is the model's own.
     """
 
     spec: ClipSpec
@@ -145,6 +163,15 @@ class PoseModel(Protocol):
 
     def __call__(self, pixels: Tensor) -> PoseOutput:
         """(B, T, 3, H, W) pixels of windows -> the answer: fuse(encode(every frame))."""
+        ...
+
+
+@runtime_checkable
+class RecurrentPoseModel(PoseModel, Protocol):
+    """A pose model that carries a state."""
+
+    def fresh(self, batch: int) -> Carried:
+        """The state of persons never seen before, on the model's device."""
         ...
 
 

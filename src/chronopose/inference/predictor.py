@@ -57,7 +57,7 @@ class Predictor:
 
     def joints(self, features: Tensor, crop_to_image: NDArray[np.float64]) -> Joints:
         """The key frame's joints of B windows of features (B, T, ...), in image pixels under transforms (B, 2, 3)."""
-        return in_image(self.fuse(features), crop_to_image)
+        return in_image(self.fuse(features), self.model.spec.answer, crop_to_image)
 
     def clips(self, pixels: Pixels, crop_to_image: NDArray[np.float64]) -> Joints:
         """The key frame's joints of B clips (B, T, H, W, 3) under the key frames' transforms (B, 2, 3)."""
@@ -66,12 +66,12 @@ class Predictor:
         return self.joints(features.reshape(batch, frames, *features.shape[1:]), crop_to_image)
 
 
-def in_image(output: PoseOutput, crop_to_image: NDArray[np.float64]) -> Joints:
-    """A model's answer for its first answered frame, moved to image pixels."""
-    xy, score = output.xy_crop[:, 0].float().cpu().numpy(), output.score[:, 0].float().cpu().numpy()
+def in_image(output: PoseOutput, answer: int, crop_to_image: NDArray[np.float64]) -> Joints:
+    """A model's answer for answered frame number `answer`, moved to image pixels."""
+    xy, score = output.xy_crop[:, answer].float().cpu().numpy(), output.score[:, answer].float().cpu().numpy()
     sigma = None
     if output.sigma is not None:
-        sigma = apply_to_sigma(crop_to_image, output.sigma[:, 0].float().cpu().numpy()).astype(np.float32)
+        sigma = apply_to_sigma(crop_to_image, output.sigma[:, answer].float().cpu().numpy()).astype(np.float32)
     return Joints(apply(crop_to_image, xy).astype(np.float32), score, sigma)
 
 
