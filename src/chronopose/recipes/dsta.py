@@ -57,9 +57,10 @@ def config() -> Config:
 
 def build(config: Config) -> tuple[DSTA, nn.Module, TrainingClips]:
     """Model, loss and data of a run."""
-    if config.preset not in PRESETS:
-        raise InputError(f"preset: no network {config.preset!r}; there are {', '.join(PRESETS)}")
-    model = DSTA(config.model or PRESETS[config.preset])
+    networks = {name: preset for name, preset in PRESETS.items() if isinstance(preset, DSTAConfig)}
+    if config.preset not in networks:
+        raise InputError(f"preset: no network {config.preset!r}; there are {', '.join(networks)}")
+    model = DSTA(config.model or networks[config.preset])
     # As published, double count of the flow and all; it holds where the backbone knows poses already.
     loss = RLELoss(model.skeleton, q_form="rle", flow_per="axis")
     if config.data == "lspet":

@@ -11,8 +11,8 @@ from chronopose.models.checkpoint import Card
 from chronopose.models.complexity import complexity
 from chronopose.models.dsta import DSTAConfig
 
-PRESETS: dict[str, DSTAConfig] = {
-    # Table 3 and 6 of the paper: one frame on each side of the key frame.
+PRESETS: dict[str, Any] = {
+    # DSTA. Table 3 and 6 of the paper: one frame on each side of the key frame.
     "dsta-r50": DSTAConfig(backbone=BackboneConfig(name="resnet50")),
     "dsta-r152": DSTAConfig(backbone=BackboneConfig(name="resnet152")),
     "dsta-hrnet-w48": DSTAConfig(backbone=BackboneConfig(name="hrnet_w48"), height=384, width=288, jfd="heatmap_fc"),
@@ -21,6 +21,11 @@ PRESETS: dict[str, DSTAConfig] = {
     # The authors' released network: 17 tokens of which 15 are answered, a learned sum of the branches.
     "dsta-r50-shipped": DSTAConfig(backbone=BackboneConfig(name="resnet50"), extra_tokens=2, fusion="weighted"),
 }
+
+
+def kind_of(config: Any) -> str:
+    """The kind of model, a key of `MODELS`, that a config is for."""
+    return next(kind for kind, (config_class, _) in MODELS.items() if type(config) is config_class)
 
 
 def describe_all() -> list[dict[str, Any]]:
@@ -38,7 +43,7 @@ def describe(name: str) -> dict[str, Any]:
     """
     if name in PRESETS:
         config: Any = PRESETS[name]
-        kind, card = "dsta", Card()
+        kind, card = kind_of(config), Card()
     else:
         try:
             kind, config, card = checkpoint.describe(name)
