@@ -21,10 +21,13 @@ def main() -> None:
     parser.add_argument("--data-licence", required=True)
     parser.add_argument("--note", action="append", default=[])
     parser.add_argument("--long-side", type=int, help="of a detector's picture, in pixels")
+    parser.add_argument("--sigma-scale", type=float, help="of a pose model, from tools/calibrate_sigma.py")
     parser.add_argument("--score", type=float, nargs=2, metavar=("SCALE", "SHIFT"), help="of a detector's logit")
     arguments = parser.parse_args()
     model = checkpoint.load(arguments.run).model
     changed = {"long_side": arguments.long_side} if arguments.long_side else {}
+    if arguments.sigma_scale:
+        changed["sigma_scale"] = arguments.sigma_scale * getattr(model.config, "sigma_scale", 1.0)
     if arguments.score is not None:
         changed |= dict(zip(("score_scale", "score_shift"), arguments.score, strict=True))
     model.config = replace(model.config, **changed)  # type: ignore[type-var, assignment]

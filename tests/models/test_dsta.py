@@ -186,6 +186,16 @@ def test_an_untrained_model_points_to_the_middle_of_the_crop() -> None:
     torch.testing.assert_close(xy, torch.tensor([24.0, 32.0]).expand_as(xy))
 
 
+def test_sigma_is_scaled_after_training_and_nothing_else_is() -> None:
+    plain, scaled = tiny(), tiny(sigma_scale=0.5)
+    given = clips(plain)
+    with torch.no_grad():
+        before, after = plain(given), scaled(given)
+    assert before.sigma is not None and after.sigma is not None
+    torch.testing.assert_close(after.sigma, 0.5 * before.sigma)
+    assert torch.equal(after.xy_crop, before.xy_crop) and torch.equal(after.score, before.score)
+
+
 def test_sigma_stays_above_its_bound_and_the_score_is_its_complement() -> None:
     model = tiny()
     nn.init.constant_(model.deviation[1].bias, -50.0)

@@ -64,6 +64,8 @@ class DSTAConfig:
         hidden: width of the feed-forward networks.
         drop_path: rate of the last block.
         margin: how much the person's box is enlarged.
+        sigma_scale: multiplies sigma, so that it tells the deviation on unseen people; set after training by
+            tools/calibrate_sigma.py.
     """
 
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
@@ -82,6 +84,7 @@ class DSTAConfig:
     hidden: int = 64
     drop_path: float = 0.1
     margin: float = 1.25
+    sigma_scale: float = 1.0
 
     def __post_init__(self) -> None:
         if self.skeleton not in SKELETONS:
@@ -92,6 +95,8 @@ class DSTAConfig:
             raise InputError("model: extra_tokens must be at least 0, depth and hidden at least 1")
         if not 0 <= self.drop_path < 1:
             raise InputError(f"model.drop_path must lie in 0 to 1, got {self.drop_path}")
+        if not 0 < self.sigma_scale < 100:
+            raise InputError(f"model.sigma_scale must lie in 0 to 100, got {self.sigma_scale}")
         self.spec()
 
     def spec(self) -> ClipSpec:
@@ -140,7 +145,8 @@ class DSTA(nn.Module):
         size = cast(Tensor, self.size)
         sigma = self.deviation(joints).float().sigmoid().clamp_min(1e-4)
         xy = self.coordinates(joints).float()
-        return PoseOutput(xy_crop=xy * size, score=1 - sigma.mean(-1), sigma=sigma * size), None
+        spread = sigma * (size * self.config.sigma_scale)
+        return PoseOutput(xy_crop=xy * size, score=1 - sigma.mean(-1), sigma=spread), None
 
     def forward(self, pixels: Tensor) -> PoseOutput:
         """(B, T, 3, H, W) -> the key frame's pose; with `integral_fc` the key frame's log-maps too."""
