@@ -13,7 +13,7 @@ from cyclopts.config import Dict
 
 from chronopose.core.errors import InputError
 
-_NOT_RECIPES = {"presets"}
+_NOT_RECIPES = {"mixture", "presets"}
 
 
 # --help is ours: after a recipe it shows the recipe's fields.
