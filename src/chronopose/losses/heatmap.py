@@ -4,7 +4,12 @@ import torch
 from torch import Tensor, nn
 
 from chronopose.clips.contract import ClipBatch, PoseOutput
-from chronopose.clips.heatmap import TARGET_DEVIATION, gaussian_maps
+from chronopose.clips.heatmap import TARGET_DEVIATION, MapKind, gaussian_maps
+
+
+def heatmap_loss(kind: MapKind, weight: float = 1.0) -> nn.Module:
+    """The loss for maps of a kind."""
+    return HeatmapMSE(weight) if kind == "gaussian" else HeatmapCrossEntropy(weight)
 
 
 class HeatmapCrossEntropy(nn.Module):
