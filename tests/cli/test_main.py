@@ -26,12 +26,15 @@ FLAGS = {
     "eval": "--data --folder --poses --truth --limit --seed --baseline --device --json",
     "train": "RECIPE",
     "train smoke": "--model.offsets --model.backbone.name --optim.lr --train.steps --people.clips --out --resume "
-    "--pretrained --print-config --config",
+    "--pretrained --backbone --print-config --config",
     "synth": "--assets --out -o --clips --per-shard --workers --seed --split --frames --people",
     "synth-assets": "--makehuman --clothes --motion --panoramas --amc-fps --keep-going --out -o",
-    "models": "list info",
+    "models": "list info import",
     "models list": "--json",
     "models info": "NAME --json",
+    "models import": "--as --out -o --half",
+    "bench": "complexity",
+    "bench complexity": "--json",
     "doctor": "--json",
 }
 

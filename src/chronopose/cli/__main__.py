@@ -20,6 +20,7 @@ _VERBS = {
     "synth": ("synth:synth", "Render clips of people with exact labels."),
     "synth-assets": ("synth_assets:synth_assets", "Build the folder of assets that `synth` renders from."),
     "models": ("models:app", "List models, and show what one costs and was trained on."),
+    "bench": ("bench:app", "Count what the models cost, beside the figures of their papers."),
     "doctor": ("doctor:doctor", "Show versions and devices, and what is missing."),
 }
 

@@ -13,6 +13,15 @@ from torch import Tensor, nn
 
 from chronopose.core.errors import InputError
 
+VITPOSE: dict[str, tuple[str, dict[str, int]]] = {
+    "vitpose_small": ("vit_small_patch16_224", {"num_heads": 12}),
+    "vitpose_base": ("vit_base_patch16_224", {}),
+    "vitpose_large": ("vit_large_patch16_224", {}),
+    "vitpose_huge": ("vit_huge_patch14_224", {"patch_size": 16}),
+}
+"""ViTPose's transformers (arXiv:2204.12484) as timm's with what differs: 12 heads in the small one, 16-pixel patches
+in all, and two pixels of padding around the picture before it is cut into patches."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class BackboneConfig:
@@ -20,7 +29,8 @@ class BackboneConfig:
 
     Args:
         name: a timm model, e.g. "resnet50", "hrnet_w48", "vit_small_patch16_224", "mobilenetv4_conv_small";
-            "vit_huge_patch16" is ViT-H with the 16-pixel patches that pose papers use.
+            "vit_huge_patch16" is ViT-H with the 16-pixel patches that pose papers use; "vitpose_small", "_base",
+            "_large" and "_huge" are ViTPose's own layout, see `VITPOSE`.
         stride: of the feature map in pixels, None for the network's own last map (HRNet: 4, ViT: its patch, others
             32). A finer one adds a light top-down path over the network's pyramid.
         neck_width: channels of that path.
@@ -33,6 +43,8 @@ class BackboneConfig:
     def __post_init__(self) -> None:
         if self.stride not in (None, 4, 8, 16):
             raise InputError(f"backbone.stride must be 4, 8, 16 or none, got {self.stride}")
+        if self.stride is not None and self.name in VITPOSE:
+            raise InputError(f"backbone.stride must be none with {self.name}, got {self.stride}")
         if self.neck_width < 1:
             raise InputError(f"backbone.neck_width must be positive, got {self.neck_width}")
 
@@ -66,8 +78,7 @@ class Backbone(nn.Module):
             self.first = strides.index(config.stride)
             self.neck = TopDown(channels[self.first :], config.neck_width)
         try:
-            _remove_unused(self.trunk, lambda: self._look())
-            shape = self._look()
+            shape = _remove_unused(self.trunk, lambda: self._look())
         except (AssertionError, AttributeError, RuntimeError) as error:
             # Networks of one picture size, or with a map of another kind; timm answers each in its own way.
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -148,7 +159,7 @@ def _conv(inside: int, outside: int, kernel: int, groups: int = 1) -> nn.Sequent
 def _create(name: str, **options: Any) -> Any:
     # Asked first, because timm would go to the network for names such as "hf-hub:...".
     if ":" in name or not timm.is_model(name):
-        close = difflib.get_close_matches(name, timm.list_models(), n=5)
+        close = difflib.get_close_matches(name, [*VITPOSE, *timm.list_models()], n=5)
         hint = f"did you mean {', '.join(close)}?" if close else "timm.list_models() names them all"
         raise InputError(f"backbone.name: timm has no model {name!r}; {hint}")
     try:
@@ -159,6 +170,12 @@ def _create(name: str, **options: Any) -> Any:
 
 def _trunk(name: str, height: int, width: int) -> Any:
     """The timm network without its classifier."""
+    if name in VITPOSE:
+        name, changes = VITPOSE[name]
+        size = {"img_size": (height, width), "class_token": False, "global_pool": ""}
+        trunk = _create(name, num_classes=0, **size, **changes)
+        trunk.patch_embed.proj.padding = (2, 2)
+        return trunk
     if name.startswith(("vit_", "deit")):
         options: dict[str, Any] = {"img_size": (height, width), "class_token": False, "global_pool": ""}
         if name == "vit_huge_patch16":
@@ -174,12 +191,12 @@ def _trunk(name: str, height: int, width: int) -> Any:
     return _create(name, num_classes=0, global_pool="")
 
 
-def _remove_unused(trunk: nn.Module, look: Callable[[], object]) -> None:
-    """Replaces modules with parameters that a pass never calls by identities."""
+def _remove_unused(trunk: nn.Module, look: Callable[[], torch.Size]) -> torch.Size:
+    """Replaces modules with parameters that a pass never calls by identities; gives what a pass gives."""
     used: set[int] = set()
     leaves = [m for m in trunk.modules() if next(m.parameters(recurse=False), None) is not None]
     hooks = [leaf.register_forward_pre_hook(lambda module, _: used.add(id(module))) for leaf in leaves]
-    look()
+    shape = look()
     for hook in hooks:
         hook.remove()
     touched = {id(m) for m in trunk.modules() if any(id(child) in used for child in m.modules())}
@@ -191,7 +208,8 @@ def _remove_unused(trunk: nn.Module, look: Callable[[], object]) -> None:
                 setattr(module, name, nn.Identity())
                 removed.append((module, name, child))
     try:
-        look()
+        return look() if removed else shape
     except AttributeError:  # some are asked for their parameters by another method than a call
         for module, name, child in removed:
             setattr(module, name, child)
+        return shape

@@ -1,0 +1,63 @@
+"""`bench complexity` counts every bundled model and every preset, and prints the papers' figures beside them."""
+
+import json
+
+import pytest
+
+from chronopose.cli.__main__ import run
+from chronopose.models import checkpoint
+from chronopose.recipes import published
+from chronopose.recipes.presets import PRESETS
+
+FEW = ("dsta-r50-shipped", "listpose-t", "rle-r50")
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of a table cut down to three presets, because counting all takes half a minute."""
+    monkeypatch.setattr(published, "PRESETS", {name: PRESETS[name] for name in FEW})
+    return [*checkpoint.bundled(), *FEW]
+
+
+def test_the_list_has_a_row_for_every_model_with_the_published_figures(
+    few: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["bench", "complexity", "--json"]) == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert list(rows) == few
+    keys = {"name", "parameters", "macs_encode_per_frame", "macs_fuse_per_window", "published"}
+    assert all(set(row) == keys for row in rows.values())
+    assert rows["listpose-t"]["published"] is None
+    assert rows["dsta-r50-shipped"]["parameters"] == rows["dsta-r50-shipped"]["published"]["parameters"] == 24_745_407
+    rle = rows["rle-r50"]["published"]
+    assert (rle["parameters"], rle["macs"], rle["source"]) == (23_600_000, 4_000_000_000, "arXiv:2107.11291, Table 1")
+    assert rle["macs_ours"] == rows["rle-r50"]["macs_encode_per_frame"]
+
+
+def test_for_people_it_is_a_table_with_the_sources_under_it(few: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", "complexity"]) == 0
+    table, sources = capsys.readouterr().out.split("\n\nPublished by:\n")
+    header, *lines = table.splitlines()
+    assert header.split() == [
+        "name",
+        "parameters",
+        "published",
+        "ratio",
+        "MACs/frame",
+        "MACs/window",
+        "published",
+        "ratio",
+    ]
+    assert [line.split()[0] for line in lines] == few
+    cells = {line.split()[0]: line.split()[1:] for line in lines}
+    assert cells["rle-r50"] == ["23,647,364", "23,600,000", "1.002", "4.00", "G", "0.00", "M", "4.00", "G", "1.001"]
+    assert cells["listpose-t"][1:3] == ["-", "-"] and cells["listpose-t"][-2:] == ["-", "-"]
+    assert [line.split()[0] for line in sources.splitlines()] == [name for name in FEW if name in published.PUBLISHED]
+    assert "arXiv:2107.11291, Table 1" in sources and "instantiated; with the 53,784 parameters" in sources
+
+
+def test_the_verb_says_what_it_can_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", "--help"]) == 0
+    assert "complexity" in capsys.readouterr().out
+    assert run(["bench", "complexity", "--help"]) == 0
+    assert "--json" in capsys.readouterr().out
