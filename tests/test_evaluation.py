@@ -25,6 +25,7 @@ from chronopose.evaluation import (
 from chronopose.inference.predictor import Predictor
 from chronopose.layers.backbone import BackboneConfig
 from chronopose.models.dsta import DSTA, DSTAConfig
+from tests.inference.tiny_pose import Counting, recurrent
 
 SMALL = SyntheticConfig(seed=2, clips=6, frames=3, width=96, height=96, people=(1, 2))
 
@@ -352,3 +353,28 @@ def test_the_ablation_answers_as_the_model_does_where_nothing_moves(predictor: P
     assert alone.model.spec.offsets == (0,) and alone.model.spec.look_ahead == 0
     called = alone.model(torch.from_numpy(still).permute(0, 1, 4, 2, 3))
     np.testing.assert_allclose(called.xy_crop[:, 0].numpy(force=True), given.xy, atol=1e-3)
+
+
+def test_the_ablation_of_a_recurrent_model_knows_first_frames_alone(people: SyntheticPeople) -> None:
+    model = Counting()
+    whole, alone = Predictor(model, "cpu"), Predictor(KeyFrameOnly(model), "cpu")
+    assert alone.model.spec.offsets == (0,) and not alone.model.spec.recurrent
+    moving = np.random.default_rng(0).integers(0, 255, (2, 3, 32, 24, 3), dtype=np.uint8)
+    to_image = np.tile(np.eye(2, 3), (2, 1, 1))
+    assert (whole.clips(moving, to_image).score * 1024 == 3).all()  # the key frame is the last of three
+    given = alone.clips(moving[:, 2:], to_image)
+    assert (given.score * 1024 == 1).all()
+    np.testing.assert_allclose(given.xy, np.broadcast_to(moving[:, 2, ..., 0].mean((1, 2))[:, None, None], (2, 15, 2)))
+    called = alone.model(torch.from_numpy(moving[:, 2:]).permute(0, 1, 4, 2, 3))
+    np.testing.assert_allclose(called.xy_crop[:, 0].numpy(), given.xy)
+    answers = [answer(one, people) for one in (whole, alone)]
+    np.testing.assert_array_equal(answers[0].truth, answers[1].truth)
+    assert (np.abs(answers[0].xy - answers[1].xy)[:, 0] > 0.1).all()
+
+
+def test_a_recurrent_model_is_scored_on_the_last_frame_of_its_clips(people: SyntheticPeople) -> None:
+    result = evaluate(recurrent(), people, batch=4)
+    assert result.samples == 6
+    assert 0 <= result.by_size["box"].mean_points[0] <= 1 and 0 <= result.inside_one_sigma <= 1
+    one, more = answer(recurrent(), people, batch=1), answer(recurrent(), people, batch=6)
+    np.testing.assert_allclose(one.xy, more.xy, atol=1e-3)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,8 @@ import pytest
 from chronopose import formats
 from chronopose.cli.__main__ import run
 from chronopose.video.reader import open_video
-from tests.inference.tiny_pose import rendered, save_tiny, write_video
+from tests.inference.test_pipeline import stopped_after
+from tests.inference.tiny_pose import identical, rendered, save_listpose, save_tiny, write_video
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +133,36 @@ def test_another_window_and_fewer_persons(
     poses = [formats.read(tmp_path / name / "walk.poses.parquet").frames[5].poses[0] for name in "ab"]
     np.testing.assert_array_equal(poses[0].box, poses[1].box)
     assert np.abs(poses[0].xy - poses[1].xy).max() > 0.01  # other frames, another answer
+
+
+def test_a_recurrent_model_shows_each_frame_once_and_has_no_window_to_change(
+    video: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    boxes = box_file(tmp_path / "boxes.csv", ids=False)
+    command = ["predict", video, "--model", str(save_listpose(tmp_path / "list.safetensors")), "--boxes", str(boxes)]
+    assert run([*command, "-o", str(tmp_path / "p"), "--crop", "exact", "--json"]) == 0
+    report = printed(capsys)
+    assert (report["frames"], report["poses"], report["encoded_crops"]) == (12, 24, 24)
+    assert frames_in(tmp_path / "p" / "walk.poses.mp4") == 12
+    assert run([*command, "-o", str(tmp_path / "q"), "--frames", "-2", "-1", "0"]) == 1
+    assert "a listpose model has no window that could be changed; got (-2, -1, 0)" in capsys.readouterr().err
+    assert not (tmp_path / "q").exists()
+
+
+def test_a_recurrent_model_that_was_killed_goes_on_bit_for_bit(tmp_path: Path) -> None:
+    clip = rendered(120, 3)
+    film = write_video(clip.frames, tmp_path / "long.mp4")
+    rows = [f"{frame},{','.join(map(str, box))}" for frame, boxes in enumerate(clip.boxes) for box in boxes]
+    (tmp_path / "boxes.csv").write_text("\n".join(["frame,x1,y1,x2,y2", *rows]))
+    command = ["predict", str(film), "--model", str(save_listpose(tmp_path / "list.safetensors")), "--device", "cpu"]
+    command += ["--boxes", str(tmp_path / "boxes.csv"), "--no-video", "-o"]
+    assert run([*command, str(tmp_path / "whole")]) == 0
+    cut = [sys.executable, "-m", "chronopose.cli", *command, str(tmp_path / "cut")]
+    assert stopped_after(6, cut, tmp_path / "cut" / "long.poses.partial")[0] == -signal.SIGKILL
+    assert run([*command, str(tmp_path / "cut")]) == 0
+    whole, gone_on = (formats.read(tmp_path / name / "long.poses.parquet") for name in ("whole", "cut"))
+    assert [len(frame.poses) for frame in whole] == [3] * 120
+    identical(gone_on.frames, whole.frames)
 
 
 def test_a_folder_of_images_is_a_video_and_names_the_results(

@@ -75,6 +75,15 @@ def test_the_printed_configuration_can_be_given_back(tmp_path: Path, capsys: pyt
         assert config(capsys, recipe, "--config", str(tmp_path / "config.yaml")) == printed
 
 
+def test_an_ablation_is_a_recipe_with_the_fields_of_its_network(capsys: pytest.CaptureFixture[str]) -> None:
+    values = config(capsys, "ablation/ftp-b-random", "--train.seed", "2", "--model.keep-lrb", "3")
+    assert (values["train"]["seed"], values["model"]["select"], values["model"]["keep_lrb"]) == (2, "random", 3)
+    assert config(capsys, "ablation/listpose-copy")["model"]["token_init"] == "copy"
+    assert run(["train", "ablation/dsta-sd", "--help"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "joint tokens, over body parts (SD)" in told and "--model.attention" in told
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
@@ -101,6 +110,9 @@ def test_a_bad_file_is_one_line(text: str, why: str, tmp_path: Path, capsys: pyt
     [
         (["train", "smokey"], "no recipe 'smokey'; there are .*smoke"),
         (["train", "presets"], "no recipe 'presets'"),
+        (["train", "ablation"], "no recipe 'ablation'; there are .*, and ablation/NAME"),
+        (["train", "ablation/"], "no ablation ''; there are dsta-whole, .*ftp-b-random"),
+        (["train", "ablation/dsta"], "no ablation 'dsta'; there are dsta-whole, .*listpose-copy"),
         (["train", "smoke", "--config"], "--config wants a YAML file"),
         (["train", "smoke", "--config", "nix.yaml"], "--config nix.yaml: no such file"),
         (["train", "smoke", "--people.people", "2", "1"], "people must be a fewest and a most in 1 to 8"),
@@ -141,6 +153,14 @@ def test_a_short_run_writes_a_model_and_goes_on_from_it(tmp_path: Path, capsys: 
     capsys.readouterr()
     assert run(["models", "info", str(tmp_path)]) == 0
     assert "people drawn by chronopose" in capsys.readouterr().out
+
+
+def test_an_ablation_leaves_a_whole_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small = ["--people.width", "48", "--people.height", "48", "--people.clips", "2", "--train.batch-size", "2"]
+    assert run(["train", "ablation/dsta-td", *small, "--train.steps", "1", "--out", str(tmp_path)]) == 0
+    capsys.readouterr()
+    assert run(["models", "info", str(tmp_path)]) == 0
+    assert "A small network of an ablation" in capsys.readouterr().out
 
 
 def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:

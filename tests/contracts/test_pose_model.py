@@ -10,8 +10,12 @@ from torch import Tensor, nn
 from chronopose.clips.contract import PoseModel, PoseOutput, RecurrentPoseModel
 from chronopose.layers.backbone import BackboneConfig
 from chronopose.models import MODELS, checkpoint
+from chronopose.models.baselines import RegressionConfig, SimpleBaselineConfig
 from chronopose.models.checkpoint import Card
 from chronopose.models.dsta import DSTAConfig
+from chronopose.models.ftp_pose import FTPPoseConfig
+from chronopose.models.listpose import ListPoseConfig
+from chronopose.models.tokenpose import TokenPoseConfig
 
 # A network of a few hundred thousand parameters for each kind of pose model.
 CONFIGS: dict[str, Any] = {
@@ -25,6 +29,38 @@ CONFIGS: dict[str, Any] = {
         hidden=16,
         depth=2,
     ),
+    "ftp_pose": FTPPoseConfig(
+        backbone=BackboneConfig(name="mobilenetv4_conv_small_050", stride=16, neck_width=16),
+        height=64,
+        width=48,
+        coarse_depth=1,
+        shared_depth=2,
+        heads=4,
+        keep_hrb=3,
+        keep_lrb=3,
+        head_width=16,
+    ),
+    # The gate stands open: at its start of 0 the frames would not speak to each other.
+    "listpose": ListPoseConfig(
+        encoder="raw",
+        height=64,
+        width=48,
+        patch=(16, 12),
+        token_width=32,
+        depth=2,
+        heads=4,
+        maps="log",
+        gate_init=1.0,
+    ),
+    "regression": RegressionConfig(backbone=BackboneConfig(name="mobilenetv4_conv_small_050"), height=64, width=48),
+    "simple_baseline": SimpleBaselineConfig(
+        backbone=BackboneConfig(name="mobilenetv4_conv_small_050", stride=16, neck_width=16),
+        height=64,
+        width=48,
+        deconvs=2,
+        deconv_width=16,
+    ),
+    "tokenpose": TokenPoseConfig(height=64, width=48, token_width=16, depth=2, heads=4),
 }
 NO_POSE_MODELS = {"person"}
 

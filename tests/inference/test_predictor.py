@@ -59,7 +59,7 @@ def test_a_bigger_box_moves_joints_and_sigma_by_the_transform() -> None:
 
 
 def test_a_turned_crop_exchanges_the_axes_of_sigma() -> None:
-    output = predictor().fuse(predictor().encode(clips(1)[0][0])[None])
+    output, _ = predictor().fuse(predictor().encode(clips(1)[0][0])[None])
     assert output.sigma is not None
     straight = in_image(output, 0, crop_to_image([[0, 0, 48, 64]], 64, 48, 1.0))
     turned = in_image(output, 0, crop_to_image([[0, 0, 48, 64]], 64, 48, 1.0, np.pi / 2))
@@ -72,15 +72,15 @@ def test_a_turned_crop_exchanges_the_axes_of_sigma() -> None:
 
 
 def test_joints_of_an_untouched_crop_are_crop_pixels() -> None:
-    output = predictor().fuse(predictor().encode(clips(1)[0][0])[None])
+    output, _ = predictor().fuse(predictor().encode(clips(1)[0][0])[None])
     answer = in_image(output, 0, np.array([[[1.0, 0, 0], [0, 1, 0]]]))
     np.testing.assert_allclose(answer.xy, output.xy_crop[:, 0].numpy(), rtol=1e-6)
     assert answer.xy.dtype == np.float32
 
 
 def test_an_answer_without_sigma_stays_without() -> None:
-    output = predictor().fuse(predictor().encode(clips(1)[0][0])[None])._replace(sigma=None)
-    assert in_image(output, 0, np.array([[[1.0, 0, 0], [0, 1, 0]]])).sigma is None
+    output, _ = predictor().fuse(predictor().encode(clips(1)[0][0])[None])
+    assert in_image(output._replace(sigma=None), 0, np.array([[[1.0, 0, 0], [0, 1, 0]]])).sigma is None
 
 
 def test_stack_puts_consecutive_features_into_one_window() -> None:

@@ -290,6 +290,9 @@ def test_ids_of_a_box_file_are_kept_and_ids_that_are_missing_are_made() -> None:
         ("chunk", 0),
         ("lag", -1),
         ("max_persons", 0),
+        ("forget_after", -1),
+        ("jump_iou", -0.1),
+        ("jump_iou", 1.5),
     ],
 )
 def test_settings_that_make_no_sense_are_named(field: str, value: object) -> None:
@@ -322,7 +325,7 @@ def test_memory_stays_flat_over_thousands_of_frames() -> None:
             early, late = late, tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert answered == 2000 - 2
-    assert {"_frames", "_persons", "_anchors", "_seen", "_features", "_waiting"} <= set(most)
+    assert {"_frames", "_persons", "_anchors", "_states", "_features", "_waiting"} <= set(most)
     assert max(most.values()) <= 2 * 25 + 4, most
     assert most["_anchors"] <= 2
     # Python keeps up to 2000 tuples of a size for later use, 160 kB; the frames alone would be 7 MB.

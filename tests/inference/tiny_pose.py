@@ -1,4 +1,4 @@
-"""What the tests of inference and of the command line share: a tiny model, short rendered clips, and their boxes."""
+"""What the tests of inference and of the command line share: tiny models, short rendered clips, and their boxes."""
 
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -8,13 +8,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import ndimage
+from torch import Tensor, nn
 
+from chronopose.clips.contract import Carried, ClipSpec, PoseOutput
+from chronopose.core.skeleton import JHMDB_15
 from chronopose.core.types import Floats, Frame, FramePoses, Pixels
 from chronopose.data.synthetic import SyntheticClip, SyntheticConfig, render_clip
 from chronopose.inference.predictor import Predictor
 from chronopose.layers.backbone import BackboneConfig
 from chronopose.models import checkpoint
 from chronopose.models.dsta import DSTA, DSTAConfig
+from chronopose.models.listpose import ListPose, ListPoseConfig
 from chronopose.tracking.detector import BoxFile
 from chronopose.tracking.tracker import Detections
 from chronopose.video.writer import VideoWriter
@@ -38,6 +42,70 @@ def predictor(offsets: tuple[int, ...] = WINDOW) -> Predictor:
 def save_tiny(path: Path, offsets: tuple[int, ...] = WINDOW) -> Path:
     checkpoint.save(tiny_model(offsets), path, checkpoint.Card(data="nothing", licence="none"))
     return path
+
+
+@torch.no_grad()
+def tiny_listpose() -> ListPose:
+    """Random weights, always the same, and so large that the frames before move an answer by many pixels."""
+    torch.manual_seed(1)
+    config = ListPoseConfig(
+        encoder="raw", patch=(16, 12), height=64, width=48, token_width=32, depth=2, heads=4, maps="log", gate_init=1.0
+    )
+    model = ListPose(config).eval()
+    for weight in model.parameters():
+        weight.mul_(8.0 if weight.ndim > 1 else 1.0)
+    return model
+
+
+@cache
+def recurrent() -> Predictor:
+    return Predictor(tiny_listpose(), "cpu")
+
+
+def save_listpose(path: Path) -> Path:
+    checkpoint.save(tiny_listpose(), path, checkpoint.Card(data="nothing", licence="none"))
+    return path
+
+
+class Counting(nn.Module):
+    """A recurrent model whose score tells how many frames led to an answer, and whose joints how bright they were.
+
+    The score is the number of frames since the person was new, over 1024; all joints stand at the mean of the red of
+    those frames' crops, in crop pixels.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spec = ClipSpec(offsets=(-2, -1, 0), predicts=(-2, -1, 0), height=32, width=24, recurrent=True)
+        self.skeleton = JHMDB_15
+        self.batches: list[int] = []  # persons of each call of `fuse`
+
+    def fresh(self, batch: int) -> Carried:
+        return Carried(torch.full((batch, 2), 99.0), torch.zeros(batch, dtype=torch.bool))
+
+    def encode(self, pixels: Tensor) -> Tensor:
+        return pixels[:, 0].float().mean((1, 2))
+
+    def fuse(self, features: Tensor, state: Carried | None = None) -> tuple[PoseOutput, Carried]:
+        self.batches.append(len(features))
+        before = self.fresh(len(features)) if state is None else state
+        tokens = torch.where(before.valid[:, None], before.tokens, 0.0)
+        answers = []
+        for red in features.unbind(1):
+            tokens = tokens + torch.stack([torch.ones_like(red), red], dim=1)
+            answers.append(tokens)
+        count, total = torch.stack(answers, dim=1).unbind(-1)  # (B, T)
+        place = (total / count)[..., None, None].expand(-1, -1, len(self.skeleton), 2)
+        score = (count / 1024)[..., None].expand(-1, -1, len(self.skeleton))
+        return PoseOutput(xy_crop=place, score=score), Carried(tokens, torch.ones_like(before.valid))
+
+    def forward(self, pixels: Tensor) -> PoseOutput:
+        return self.fuse(self.encode(pixels.flatten(0, 1)).unflatten(0, pixels.shape[:2]))[0]
+
+
+def counts(found: Iterable[FramePoses]) -> list[list[int]]:
+    """The frames that led to each answer of `Counting`, person by person."""
+    return [[round(float(pose.score[0]) * 1024) for pose in answer.poses] for answer in found]
 
 
 @cache
@@ -132,3 +200,12 @@ def same(one: Sequence[FramePoses], other: Sequence[FramePoses], within_px: floa
             np.testing.assert_allclose(a.score, b.score, atol=1e-4)
             assert a.sigma is not None and b.sigma is not None
             np.testing.assert_allclose(a.sigma, b.sigma, atol=within_px)
+
+
+def identical(one: Sequence[FramePoses], other: Sequence[FramePoses]) -> None:
+    """Asserts that the two name the same frames and persons with the same numbers, bit for bit."""
+    same(one, other, 1e-3)
+    for mine, theirs in zip(one, other, strict=True):
+        for a, b in zip(mine.poses, theirs.poses, strict=True):
+            for name in ("xy", "score", "sigma", "box"):
+                np.testing.assert_array_equal(getattr(a, name), getattr(b, name), err_msg=f"frame {mine.frame}")

@@ -55,7 +55,8 @@ def predict(
     model
         A bundled model, a .safetensors file, or the folder of a training run.
     frames
-        Frames shown to the model, relative to the one answered, instead of its own; "-2 -1 0" needs no look-ahead.
+        Frames shown to the model, relative to the one answered, instead of its own; "-2 -1 0" needs no look-ahead. Not
+        for models that are shown single frames.
     detector
         What finds the persons: auto, bundled, or a detector of torchvision's. Auto takes torchvision's where the
         weights are on this machine already, and the bundled one elsewhere.

@@ -13,7 +13,7 @@ from cyclopts.config import Dict
 
 from chronopose.core.errors import InputError
 
-_NOT_RECIPES = {"mixture", "presets"}
+_NOT_RECIPES = {"ablation", "ablation_clips", "mixture", "presets", "published"}
 
 
 # --help is ours: after a recipe it shows the recipe's fields.
@@ -35,9 +35,10 @@ def train(
     Parameters
     ----------
     recipe
-        A recipe of chronopose.recipes: smoke, default, dsta, person.
+        A recipe of chronopose.recipes: smoke, default, listpose, dsta, person; or ablation/NAME, where ablation/ lists
+        the names.
     flags
-        Fields of the recipe, and --out, --config, --resume, --pretrained, --print-config.
+        Fields of the recipe, and --out, --config, --resume, --pretrained, --backbone, --print-config.
     """
     if recipe in ("--help", "-h"):
         app.help_print([])
@@ -64,6 +65,7 @@ def train(
         out: Path = Path("runs") / recipe,
         resume: Annotated[bool, Parameter(negative=())] = False,
         pretrained: Annotated[bool, Parameter(negative=())] = False,
+        backbone: str | None = None,
         print_config: Annotated[bool, Parameter(negative=())] = False,
     ) -> int:
         """Train.
@@ -76,10 +78,14 @@ def train(
             Go on from the newest checkpoint in it.
         pretrained
             Start the backbone from timm's pretrained weights, downloaded on first use.
+        backbone
+            Start the backbone from that of this pose model, of any kind: weights, a run, or what `models import` wrote.
         print_config
             Print the configuration as YAML and stop.
         """
-        return _run(module, _filled(config, recipe_config), out, resume, pretrained, print_config)
+        if pretrained and backbone is not None:
+            raise InputError(f"--backbone {backbone}: --pretrained is given too; wanted one of them")
+        return _run(module, _filled(config, recipe_config), out, resume, pretrained, backbone, print_config)
 
     # The recipe's fields are known only now; with them as the annotation every field becomes a flag.
     run.__annotations__["config"] = Annotated[form, Parameter(name="*")]
@@ -88,7 +94,9 @@ def train(
     return int(verb(rest, exit_on_error=False, print_error=False) or 0)
 
 
-def _run(module: Any, config: Any, out: Path, resume: bool, pretrained: bool, print_config: bool) -> int:
+def _run(
+    module: Any, config: Any, out: Path, resume: bool, pretrained: bool, backbone: str | None, print_config: bool
+) -> int:
     import yaml
 
     text = yaml.safe_dump(_plain(config), sort_keys=False)
@@ -101,6 +109,8 @@ def _run(module: Any, config: Any, out: Path, resume: bool, pretrained: bool, pr
     model, loss, data = module.build(config)
     if pretrained:
         checkpoint.load_timm_weights(model)
+    if backbone is not None:
+        checkpoint.transfer_backbone(model, backbone)
     card = module.card(config) if hasattr(module, "card") else checkpoint.Card()
 
     def save(trained: Any, path: Path) -> None:
@@ -132,8 +142,12 @@ def recipes() -> list[str]:
 
 
 def _recipe(name: str) -> Any:
+    if name.startswith("ablation/"):
+        from chronopose.recipes import ablation
+
+        return ablation.recipe(name.removeprefix("ablation/"))
     if name not in recipes():
-        raise InputError(f"no recipe {name!r}; there are {', '.join(recipes())}")
+        raise InputError(f"no recipe {name!r}; there are {', '.join(recipes())}, and ablation/NAME")
     return importlib.import_module(f"chronopose.recipes.{name}")
 
 

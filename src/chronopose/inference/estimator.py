@@ -29,7 +29,7 @@ def load(
         window: frame offsets to show instead of the model's own, e.g. (-2, -1, 0) for no look-ahead.
 
     Raises:
-        InputError: there is no such model, or the file is not one.
+        InputError: there is no such model, the file is not one, or it has no window to change.
     """
     return Estimator(checkpoint.load(name_or_path, window), device=device)
 

@@ -1,7 +1,7 @@
 """Clips to poses: the model's two steps on packed batches, numpy on both sides."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -50,14 +50,15 @@ class Predictor:
         return torch.cat(parts)
 
     @torch.inference_mode()
-    def fuse(self, features: Tensor) -> PoseOutput:
-        """The answer for windows of features (B, T, ...)."""
-        output, _ = self.model.fuse(features)
-        return output
+    def fuse(self, features: Tensor, state: Any = None) -> tuple[PoseOutput, Any]:
+        """The answer for windows of features (B, T, ...), less the maps that only losses read, and the next state."""
+        output, after = self.model.fuse(features, state)
+        return output._replace(heatmaps=None), after
 
     def joints(self, features: Tensor, crop_to_image: NDArray[np.float64]) -> Joints:
         """The key frame's joints of B windows of features (B, T, ...), in image pixels under transforms (B, 2, 3)."""
-        return in_image(self.fuse(features), self.model.spec.answer, crop_to_image)
+        output, _ = self.fuse(features)
+        return in_image(output, self.model.spec.answer, crop_to_image)
 
     def clips(self, pixels: Pixels, crop_to_image: NDArray[np.float64]) -> Joints:
         """The key frame's joints of B clips (B, T, H, W, 3) under the key frames' transforms (B, 2, 3)."""
@@ -73,6 +74,16 @@ def in_image(output: PoseOutput, answer: int, crop_to_image: NDArray[np.float64]
     if output.sigma is not None:
         sigma = apply_to_sigma(crop_to_image, output.sigma[:, answer].float().cpu().numpy()).astype(np.float32)
     return Joints(apply(crop_to_image, xy).astype(np.float32), score, sigma)
+
+
+def joined(outputs: Sequence[PoseOutput]) -> PoseOutput:
+    """The answers of several calls as if they came from one, without maps."""
+    sigmas = [output.sigma for output in outputs if output.sigma is not None]
+    return PoseOutput(
+        xy_crop=torch.cat([output.xy_crop for output in outputs]),
+        score=torch.cat([output.score for output in outputs]),
+        sigma=torch.cat(sigmas) if sigmas else None,
+    )
 
 
 def pick_device(device: str) -> str:

@@ -8,22 +8,33 @@ A feature belongs to a frame and an *anchor*, the box that the frame was cropped
 frame's own box is the anchor of its whole window, as the paper has it, and a frame is encoded once for every key frame
 that shows it. With `crop="locked"` a person keeps an anchor until the box has drifted from it by more than `drift`;
 until then every frame is encoded once. Both are the same code: exact is a drift of 0.
+
+A window model is asked for all windows of a chunk in one call. A recurrent model is shown single frames: those of a
+chunk are encoded in one batch too, then fused one after the other, all persons of a frame together, each from the state
+that the last frame left. Such a state tells of places in the crop, and an anchor that moves shifts them by about
+`drift`. It is kept all the same: joints in sight are found anew in every frame, training clips sway a little too, and
+for a hidden joint a place that is off by a tenth of the person is worth more than none. What a state does not outlive
+is an absence or a jump of the box, see `states.TrackStates`.
 """
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from chronopose.clips.contract import ClipSpec
 from chronopose.clips.crop import cut
 from chronopose.core.errors import InputError
 from chronopose.core.geometry import crop_to_image
 from chronopose.core.types import Floats, Frame, FramePoses, Pose
-from chronopose.inference.predictor import Predictor, stack
+from chronopose.inference.persons import Anchor, Anchors, Person
+from chronopose.inference.predictor import Joints, Predictor, in_image, joined, stack
+from chronopose.inference.states import TrackStates
 from chronopose.tracking.detector import BoxFile, Detector
 from chronopose.tracking.tracker import Detections, Tracker, TrackerConfig
 
@@ -42,6 +53,9 @@ class StreamConfig:
             newest frame stands in for the ones not seen.
         chunk: frames handled together; 1 answers as early as can be.
         max_persons: the persons answered in a frame, those with the highest scores; None for all.
+        forget_after: frames without an answer after which a recurrent model begins anew with a person, at most the
+            tracker's patience.
+        jump_iou: overlap with the box of the person's last answer below which a recurrent model begins anew.
         tracker: how boxes become persons.
     """
 
@@ -51,6 +65,8 @@ class StreamConfig:
     lag: int | None = None
     chunk: int = 8
     max_persons: int | None = None
+    forget_after: int = 5
+    jump_iou: float = 0.3
     tracker: TrackerConfig = field(default_factory=TrackerConfig)
 
     def __post_init__(self) -> None:
@@ -64,23 +80,10 @@ class StreamConfig:
             raise InputError(f"lag must be at least 0 frames, got {self.lag}")
         if self.max_persons is not None and self.max_persons < 1:
             raise InputError(f"max_persons must be at least 1, got {self.max_persons}")
-
-
-class Anchor(NamedTuple):
-    """The box that a person's crops are cut with, under a number of its own."""
-
-    number: int
-    box: Floats
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Person:
-    """One person in one frame, before the pose is known."""
-
-    track: int
-    box: Floats
-    score: float
-    anchor: Anchor
+        if self.forget_after < 0:
+            raise InputError(f"forget_after must be at least 0 frames, got {self.forget_after}")
+        if not 0 <= self.jump_iou <= 1:
+            raise InputError(f"jump_iou must lie in 0 to 1, got {self.jump_iou}")
 
 
 class PoseStream:
@@ -94,20 +97,19 @@ class PoseStream:
 
     def __init__(self, predictor: Predictor, detector: Detector | BoxFile, config: StreamConfig) -> None:
         self.predictor, self.detector, self.config = predictor, detector, config
-        self.spec = predictor.model.spec
+        self.spec = shown(predictor.model.spec)
         self.skeleton = predictor.model.skeleton
         wanted = self.spec.look_ahead
         self.look_ahead = wanted if config.lag is None else min(wanted, config.lag)
         self.encoded = 0  # crops that went through the encoder, for whoever measures
-        self._drift = config.drift if config.crop == "locked" else 0.0
+        patience = config.tracker.patience
         self._tracker = Tracker(config.tracker, getattr(detector, "skeleton", None))
         self._waiting: list[Frame] = []  # not yet shown to the detector
         self._frames: deque[Frame] = deque()  # all that a window may still show
         self._persons: dict[int, tuple[Person, ...]] = {}  # by frame, from the next key frame on
-        self._anchors: dict[int, Anchor] = {}  # the current one of each track
-        self._seen: dict[int, int] = {}  # the newest frame of each track
+        self._anchors = Anchors(config.drift if config.crop == "locked" else 0.0, patience)
+        self._states = TrackStates(predictor.model, min(config.forget_after, patience), config.jump_iou)
         self._features: dict[tuple[int, int], Tensor] = {}  # by anchor number and frame
-        self._next_anchor = 0
         self._next_key = 0
         self._tracked = -1  # the newest frame whose persons are known
 
@@ -143,25 +145,25 @@ class PoseStream:
     def state(self) -> dict[str, Any]:
         """What a new stream needs to go on after the frames answered so far: JSON, a few hundred bytes a person.
 
-        Taken right after `push` gave its answers. Pixels and features are not in it: the new stream is shown the last
-        frames again, from `first_frame` on.
+        Where the model carries states, they are in it and most of it. Taken right after `push` gave its answers. Pixels
+        and features are not in it: the new stream is shown the last frames again, from `first_frame` on.
         """
         if self._waiting:
             raise ValueError("the state can be taken at the end of a chunk only")
         anchors = {person.anchor.number: person.anchor for persons in self._persons.values() for person in persons}
-        anchors |= {anchor.number: anchor for anchor in self._anchors.values()}
+        anchors |= {anchor.number: anchor for anchor in self._anchors.current}
         return {
             "next_key": self._next_key,
             "tracked": self._tracked,
-            "next_anchor": self._next_anchor,
             "tracker": self._tracker.state(),
             "anchors": [[anchor.number, *anchor.box.tolist()] for anchor in anchors.values()],
-            "current": [[track, anchor.number, self._seen[track]] for track, anchor in self._anchors.items()],
+            **self._anchors.state(),
             "persons": [
-                [frame, person.track, person.anchor.number, person.score, *person.box.tolist()]
-                for frame, persons in self._persons.items()
+                [person.frame, person.track, person.anchor.number, person.score, *person.box.tolist()]
+                for persons in self._persons.values()
                 for person in persons
             ],
+            "states": self._states.state(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -172,22 +174,22 @@ class PoseStream:
         """
         try:
             self._restore(state)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"stream state: {type(error).__name__} {error}; wanted what state() gave") from None
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         self._next_key, self._tracked = int(state["next_key"]), int(state["tracked"])
-        self._next_anchor = int(state["next_anchor"])
         self._tracker = Tracker.restore(self.config.tracker, state["tracker"])
         anchors = {int(row[0]): Anchor(int(row[0]), np.array(row[1:5], dtype=np.float32)) for row in state["anchors"]}
-        for track, number, seen in state["current"]:
-            self._anchors[int(track)], self._seen[int(track)] = anchors[int(number)], int(seen)
+        self._anchors.restore(state["next_anchor"], state["current"], anchors)
+        self._states.restore(state["states"], self._next_key - 1)
         self._persons = dict.fromkeys(range(self._next_key, self._tracked + 1), ())
         for frame, track, number, score, *box in state["persons"]:
-            person = Person(int(track), np.array(box, dtype=np.float32), float(score), anchors[int(number)])
-            self._persons[int(frame)] += (person,)
+            anchor = anchors[int(number)]
+            person = Person(int(frame), int(track), np.array(box, dtype=np.float32), float(score), anchor)
+            self._persons[person.frame] += (person,)
 
     # One chunk ------------------------------------------------------------------------------------------------------
 
@@ -208,7 +210,7 @@ class PoseStream:
             if self.config.max_persons is not None:
                 boxes = sorted(boxes, key=lambda one: -one[2])[: self.config.max_persons]
             self._persons[frame.index] = tuple(
-                Person(track, box, score, self._anchor(track, box, frame.index))
+                Person(frame.index, track, box, score, self._anchors.of(track, box, frame.index))
                 for track, box, score in sorted(boxes, key=lambda one: one[0])
             )
             self._frames.append(frame)
@@ -232,26 +234,12 @@ class PoseStream:
             ]
         return [(person.id, person.box, person.score) for person in self._tracker.update(frame, found)]
 
-    def _anchor(self, track: int, box: Floats, frame: int) -> Anchor:
-        """The person's anchor, a new one where the box has drifted from it or the person was out of sight for long."""
-        current = self._anchors.get(track)
-        gone = frame - self._seen.get(track, frame)
-        if current is None or gone > self.config.tracker.patience or _drift(box, current.box) > self._drift:
-            current = Anchor(self._next_anchor, box)
-            self._next_anchor += 1
-            self._anchors[track] = current
-        self._seen[track] = frame
-        return current
-
     def _answer(self, keys: range) -> list[FramePoses]:
-        asked = [(key, person) for key in keys for person in self._persons[key]]
+        asked = [person for key in keys for person in self._persons[key]]
         poses: dict[int, list[Pose]] = {key: [] for key in keys}
         if asked:
-            slots = [(person.anchor, frame) for key, person in asked for frame in self._window(key)]
-            self._encode(slots)
-            features = stack([self._features[anchor.number, frame] for anchor, frame in slots], len(asked))
-            joints = self.predictor.joints(features, self._transforms([person.anchor.box for _, person in asked]))
-            for row, (key, person) in enumerate(asked):
+            joints = self._joints(asked)
+            for row, person in enumerate(asked):
                 pose = Pose(
                     skeleton=self.skeleton,
                     xy=joints.xy[row],
@@ -261,8 +249,27 @@ class PoseStream:
                     box_score=person.score,
                     track_id=person.track,
                 )
-                poses[key].append(pose)
+                poses[person.frame].append(pose)
         return [FramePoses(key, self._frame(key).time_s, tuple(poses[key])) for key in keys]
+
+    def _joints(self, asked: Sequence[Person]) -> Joints:
+        """The joints of persons in key frames, in their order: one packed encoding, then one call for each round."""
+        self._encode([(person.anchor, frame) for person in asked for frame in self._window(person.frame)])
+        outputs = []
+        for persons in self._rounds(asked):
+            slots = [(person.anchor.number, frame) for person in persons for frame in self._window(person.frame)]
+            features = stack([self._features[slot] for slot in slots], len(persons))
+            output, state = self.predictor.fuse(features, self._states.before(persons))
+            self._states.after(persons, state)
+            outputs.append(output)
+        transforms = self._transforms([person.anchor.box for person in asked])
+        return in_image(joined(outputs), self.spec.answer, transforms)
+
+    def _rounds(self, asked: Sequence[Person]) -> list[Sequence[Person]]:
+        """Who is answered in one call: everybody, or one frame's persons where the next goes on from their states."""
+        if not self.spec.recurrent:
+            return [asked]
+        return [list(persons) for _, persons in groupby(asked, key=lambda person: person.frame)]
 
     def _window(self, key: int) -> tuple[int, ...]:
         return self.spec.window(key, self._frames[0].index, min(self._tracked, key + self.look_ahead))
@@ -290,12 +297,10 @@ class PoseStream:
         while len(self._frames) > 1 and self._frames[0].index < oldest:
             self._frames.popleft()
         self._persons = {frame: persons for frame, persons in self._persons.items() if frame >= self._next_key}
-        # A person out of sight keeps the anchor for as long as the tracker may bring the id back.
-        patience = self.config.tracker.patience
-        self._seen = {track: frame for track, frame in self._seen.items() if self._tracked - frame <= patience}
-        self._anchors = {track: anchor for track, anchor in self._anchors.items() if track in self._seen}
+        self._anchors.forget(self._tracked)
+        self._states.forget(self._next_key - 1)
         used = {person.anchor.number for persons in self._persons.values() for person in persons}
-        used |= {anchor.number for anchor in self._anchors.values()}
+        used |= {anchor.number for anchor in self._anchors.current}
         self._features = {
             (number, frame): feature
             for (number, frame), feature in self._features.items()
@@ -303,9 +308,6 @@ class PoseStream:
         }
 
 
-def _drift(box: Floats, anchor: Floats) -> float:
-    """How far a box has strayed: its centre's shift over the anchor's longer side, or its sides' change, the larger."""
-    size = np.maximum(anchor[2:] - anchor[:2], 1e-3)
-    shift = np.abs((box[:2] + box[2:]) - (anchor[:2] + anchor[2:])).max() / 2 / size.max()
-    stretch = np.abs(np.log(np.maximum(box[2:] - box[:2], 1e-3) / size)).max()
-    return float(max(shift, stretch))
+def shown(spec: ClipSpec) -> ClipSpec:
+    """What a stream shows a model at once: its window, or single frames where a state leads from each to the next."""
+    return replace(spec, offsets=(0,), predicts=(0,)) if spec.recurrent else spec

@@ -4,10 +4,19 @@ from typing import Any
 
 from torch import nn
 
+from chronopose.models.baselines import Regression, RegressionConfig, SimpleBaseline, SimpleBaselineConfig
 from chronopose.models.dsta import DSTA, DSTAConfig
+from chronopose.models.ftp_pose import FTPPose, FTPPoseConfig
+from chronopose.models.listpose import ListPose, ListPoseConfig
 from chronopose.models.person import PersonConfig, PersonModel
+from chronopose.models.tokenpose import TokenPose, TokenPoseConfig
 
 MODELS: dict[str, tuple[type[Any], type[nn.Module]]] = {
     "dsta": (DSTAConfig, DSTA),
+    "ftp_pose": (FTPPoseConfig, FTPPose),
+    "listpose": (ListPoseConfig, ListPose),
     "person": (PersonConfig, PersonModel),
+    "regression": (RegressionConfig, Regression),
+    "simple_baseline": (SimpleBaselineConfig, SimpleBaseline),
+    "tokenpose": (TokenPoseConfig, TokenPose),
 }

@@ -75,12 +75,15 @@ def load(name_or_path: str | Path, window: tuple[int, ...] | None = None) -> Che
         window: frame offsets to show instead of those in the file; learned codes of time are interpolated.
 
     Raises:
-        InputError: no such name or file, not a checkpoint, or tensors that do not fit the config.
+        InputError: no such name or file, not a checkpoint, tensors that do not fit the config, or another window for a
+            model that has none.
     """
     path = locate(name_or_path)
     header, tensors = _read(path)
     kind, config, card = _parse(header, path)
-    if window is not None and "offsets" in {f.name for f in dataclasses.fields(config)}:
+    if window is not None:
+        if not hasattr(config, "offsets") or config.spec().recurrent:
+            raise InputError(f"{path}: a {kind} model has no window that could be changed; got {window}")
         tensors = _stretched(tensors, config.offsets, window)
         config = dataclasses.replace(config, offsets=window)
     model = MODELS[kind][1](config)
@@ -145,7 +148,7 @@ def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Any], dict[str, T
     return header, values
 
 
-def _fill(model: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
+def _fill(model: nn.Module, tensors: Mapping[str, Tensor], source: str, place: str = "the config") -> None:
     """Puts every tensor in its place; names or shapes that differ are listed in one error."""
     wanted = model.state_dict()
     wrong = [f"missing {name}" for name in wanted if name not in tensors]
@@ -157,7 +160,7 @@ def _fill(model: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
     ]
     if wrong:
         more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
-        raise InputError(f"{source}: weights do not fit the config: {'; '.join(wrong[:5])}{more}")
+        raise InputError(f"{source}: weights do not fit {place}: {'; '.join(wrong[:5])}{more}")
     model.load_state_dict(dict(tensors))
 
 
@@ -191,6 +194,31 @@ def transfer(model: nn.Module, source: str | Path) -> None:
     if hasattr(old, "offsets") and hasattr(config, "offsets"):
         tensors = _stretched(tensors, old.offsets, config.offsets)
     _fill(model, tensors, str(path))
+
+
+def transfer_backbone(model: nn.Module, source: str | Path) -> None:
+    """Starts a pose model's backbone from that of a pose model of any kind with the same one.
+
+    Raises:
+        InputError: the model has no backbone or another one, or tensors are missing, unknown or of another shape.
+    """
+    path = locate(source)
+    backbone: nn.Module | None = getattr(model, "backbone", None)
+    if backbone is None:
+        raise InputError(f"{path}: a {type(model).__name__} has no backbone to start from it")
+    header, tensors = _read(path)
+    wanted, got = _network(model.config), _network(_parse(header, path)[1])
+    if got != wanted:  # ViTs may differ in what no tensor shows: heads, padding
+        raise InputError(f"{path}: its backbone is {got}, wanted {wanted}")
+    prefix = "backbone."
+    found = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    _fill(backbone, found, str(path), "the backbone")
+
+
+def _network(config: Any) -> str:
+    """The network that looks at single frames, by name."""
+    encoder = getattr(config, "encoder", "timm")
+    return str(getattr(config.backbone, "name", config.backbone) if encoder == "timm" else encoder)
 
 
 def transfer_trunk(trunk: nn.Module, source: str | Path) -> None:

@@ -11,7 +11,8 @@ from chronopose.clips.contract import PoseModel
 
 class Complexity(NamedTuple):
     """`parameters` of inference (a loss's own excluded); multiply-accumulates of one frame's encoding and of one
-    window's fusion, convolutions and matrix products alone, as the papers count."""
+    window's fusion (one frame's, where the model carries a state), convolutions and matrix products alone, as the
+    papers count."""
 
     parameters: int
     macs_encode_per_frame: int
@@ -30,7 +31,8 @@ def complexity(model: nn.Module) -> Complexity:
         if isinstance(model, PoseModel):
             spec = model.spec
             features, encode = _macs(model.encode, torch.zeros(1, 3, spec.height, spec.width, device=device))
-            _, fuse = _macs(model.fuse, torch.stack([features] * len(spec.offsets), dim=1))
+            shown = 1 if spec.recurrent else len(spec.offsets)
+            _, fuse = _macs(model.fuse, torch.stack([features] * shown, dim=1))
         else:
             config: Any = model.config
             side = config.long_side

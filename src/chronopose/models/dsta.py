@@ -55,7 +55,8 @@ class DSTAConfig:
             shared by the joints, with or without a softmax between them.
         normalise_features: divide the pooled features by their length before the linear layer of `gap_fc`.
         attention: Table 4: both decoupled branches ("std"), one of them ("sd", "td"), global attention over all tokens
-            of all frames (Eq. 4, "coupled"), or none.
+            of all frames (Eq. 4, "coupled"), or none. Controls of ours: "frame" attends over time with one token for a
+            whole frame, its joints' numbers side by side; "mean" averages tokens over the frames.
         fusion: how the branches join: "concat" (Eq. 9) or "weighted", a learned sum.
         extra_tokens: tokens per frame that are attended over time and never answered; the shipped code has 2.
         token_width: D.
@@ -75,7 +76,7 @@ class DSTAConfig:
     width: int = 192
     jfd: Literal["gap_fc", "heatmap_fc", "integral_fc"] = "gap_fc"
     normalise_features: bool = True
-    attention: Literal["std", "sd", "td", "coupled", "none"] = "std"
+    attention: Literal["std", "sd", "td", "coupled", "frame", "mean", "none"] = "std"
     fusion: Literal["concat", "weighted"] = "concat"
     extra_tokens: int = 0
     token_width: int = 32
@@ -119,11 +120,11 @@ class DSTA(nn.Module):
 
         jfd = GapTokens if config.jfd == "gap_fc" else MapTokens
         self.jfd = jfd(config, self.backbone, tokens)
-        self.aggregate: Aggregation | Coupled = (
-            Coupled(config, tokens)
-            if config.attention == "coupled"
-            else Aggregation(config, self.spec.key, tuple(len(part) for part in parts))
-        )
+        self.aggregate: Aggregation | Coupled | WholeFrames
+        if config.attention in ("coupled", "frame"):
+            self.aggregate = (Coupled if config.attention == "coupled" else WholeFrames)(config, tokens)
+        else:
+            self.aggregate = Aggregation(config, self.spec.key, tuple(len(part) for part in parts))
         self.coordinates = _head(self.aggregate.width)
         self.deviation = _head(self.aggregate.width)
         nn.init.constant_(cast(nn.Linear, self.coordinates[1]).bias, 0.5)
@@ -222,7 +223,7 @@ class Aggregation(nn.Module):
 
     def __init__(self, config: DSTAConfig, key: int, sizes: tuple[int, ...]) -> None:
         super().__init__()
-        self.key, self.joints = key, sum(sizes)
+        self.key, self.joints, self.mean = key, sum(sizes), config.attention == "mean"
         self.temporal = TemporalBranch(config, key) if config.attention in ("std", "td") else None
         self.spatial = SpatialBranch(config, sizes) if config.attention in ("std", "sd") else None
         both = config.attention == "std"
@@ -234,6 +235,8 @@ class Aggregation(nn.Module):
             nn.init.zeros_(self.balance.bias)
 
     def forward(self, tokens: Float[Tensor, "B T N D"]) -> Float[Tensor, "B K E"]:
+        if self.mean:
+            return tokens.mean(dim=1)[:, : self.joints]
         over_time = None if self.temporal is None else self.temporal(tokens)[:, : self.joints]
         key_tokens = tokens[:, self.key, : self.joints]
         over_parts = None if self.spatial is None else self.spatial(key_tokens)
@@ -301,6 +304,21 @@ class Coupled(nn.Module):
         frames, count = tokens.shape[1:3]
         mixed = cast(Tensor, self.transformer((tokens + self.position).flatten(1, 2)))  # (B, T N, D)
         return mixed.reshape(len(mixed), frames, count, -1)[:, self.key, : self.joints]
+
+
+class WholeFrames(nn.Module):
+    """Attention over time without joint tokens: the numbers of a frame's tokens are one token of their joint width."""
+
+    def __init__(self, config: DSTAConfig, tokens: int) -> None:
+        super().__init__()
+        self.key, self.joints, self.width = config.spec().key, tokens - config.extra_tokens, config.token_width
+        width = tokens * config.token_width
+        self.position = nn.Parameter(torch.zeros(1, len(config.offsets), width))
+        self.transformer = Transformer(width, config.depth, config.heads, config.hidden, config.drop_path)
+
+    def forward(self, tokens: Float[Tensor, "B T N D"]) -> Float[Tensor, "B K D"]:
+        mixed = cast(Tensor, self.transformer(tokens.flatten(2) + self.position))  # (B, T, N D)
+        return torch.unflatten(mixed[:, self.key], 1, tokens.shape[2:])[:, : self.joints]
 
 
 def body_parts(skeleton: Skeleton) -> tuple[tuple[str, ...], ...]:

@@ -7,9 +7,15 @@ import torch
 from chronopose.core.errors import InputError
 from chronopose.layers.backbone import BackboneConfig
 from chronopose.models import MODELS, checkpoint
+from chronopose.models.baselines import RegressionConfig, SimpleBaselineConfig
 from chronopose.models.checkpoint import Card
 from chronopose.models.complexity import complexity
 from chronopose.models.dsta import DSTAConfig
+from chronopose.models.ftp_pose import FTPPoseConfig
+from chronopose.models.listpose import ListPoseConfig
+from chronopose.models.tokenpose import TokenPoseConfig
+
+_W48 = BackboneConfig(name="hrnet_w48")
 
 PRESETS: dict[str, Any] = {
     # DSTA. Table 3 and 6 of the paper: one frame on each side of the key frame.
@@ -20,6 +26,37 @@ PRESETS: dict[str, Any] = {
     "dsta-mobilenetv2": DSTAConfig(backbone=BackboneConfig(name="mobilenetv2_100")),
     # The authors' released network: 17 tokens of which 15 are answered, a learned sum of the branches.
     "dsta-r50-shipped": DSTAConfig(backbone=BackboneConfig(name="resnet50"), extra_tokens=2, fusion="weighted"),
+    # TokenPose. S is the paper's S-v1, L its L/D24: three stages of eight layers.
+    "tokenpose-t": TokenPoseConfig(encoder="raw", patch=(16, 12), heads=16, attn_scale="head"),
+    "tokenpose-s": TokenPoseConfig(),
+    "tokenpose-s-v2": TokenPoseConfig(patch=(2, 2)),
+    "tokenpose-b": TokenPoseConfig(encoder="hrnet_w32_s3", attn_scale="head"),
+    "tokenpose-l-d6": TokenPoseConfig(encoder="hrnet_w48_s3", backbone=_W48, depth=6, stages=3, attn_scale="head"),
+    "tokenpose-l": TokenPoseConfig(
+        encoder="hrnet_w48_s3", backbone=_W48, depth=24, stages=3, heads=12, attn_scale="head"
+    ),
+    # ListPose, inferred from the abstract (docs/listpose.md).
+    "listpose-t": ListPoseConfig(encoder="raw", patch=(16, 16), heads=16, attn_scale="head"),
+    "listpose-xs": ListPoseConfig(depth=6),
+    "listpose-s": ListPoseConfig(),
+    "listpose-b": ListPoseConfig(encoder="hrnet_w32_s3", attn_scale="head"),
+    # FTP-Pose. The rows of Table II in the layout that fits its sizes and speeds, and one of a usual size.
+    "ftp-table2-base": FTPPoseConfig(
+        coarse_depth=3, shared_depth=24, drop_path=0.1, high_resolution=False, keep_hrb=1, keep_lrb=1
+    ),
+    "ftp-table2-a": FTPPoseConfig(coarse_depth=3, shared_depth=24, drop_path=0.1, keep_hrb=1, keep_lrb=1),
+    "ftp-table2": FTPPoseConfig(coarse_depth=3, shared_depth=24, drop_path=0.1),
+    "ftp-s": FTPPoseConfig(),
+    # Baselines of one frame, 256 x 192 (docs/baselines.md).
+    "simple-baseline-r50": SimpleBaselineConfig(backbone=BackboneConfig(name="resnet50")),
+    "simple-baseline-r152": SimpleBaselineConfig(backbone=BackboneConfig(name="resnet152")),
+    "hrnet-w32": SimpleBaselineConfig(backbone=BackboneConfig(name="hrnet_w32"), deconvs=0),
+    "hrnet-w48": SimpleBaselineConfig(backbone=_W48, deconvs=0),
+    "rle-r50": RegressionConfig(backbone=BackboneConfig(name="resnet50")),
+    "vitpose-s": SimpleBaselineConfig(backbone=BackboneConfig(name="vitpose_small"), deconvs=2),
+    "vitpose-b": SimpleBaselineConfig(backbone=BackboneConfig(name="vitpose_base"), deconvs=2),
+    "vitpose-l": SimpleBaselineConfig(backbone=BackboneConfig(name="vitpose_large"), deconvs=2),
+    "vitpose-h": SimpleBaselineConfig(backbone=BackboneConfig(name="vitpose_huge"), deconvs=2),
 }
 
 
