@@ -132,7 +132,7 @@ def look(dataset: PoseDataset, networks: Networks, limit: int | None) -> Pass:
     count = len(dataset) if limit is None else min(limit, len(dataset))
     if count == 0:
         raise InputError(f"{dataset.name}: no labelled persons to judge")
-    key = networks.offsets.index(networks.model.model.spec.predicts[0])
+    key = networks.offsets.index(0)
     others = [i for i, o in enumerate(networks.offsets) if i != key and o in networks.model.model.spec.offsets]
     truth, box, elsewhere = [], [], []
     answers: dict[str, list[Joints]] = {"model": [], "single": []}
