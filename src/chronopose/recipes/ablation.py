@@ -49,12 +49,14 @@ class Variant:
         model: the network.
         parts: what it takes from the bundled model, by the beginnings of parameters' names.
         encoder: whether the backbone learns, as in `Config`.
+        steps: of its run.
     """
 
     about: str
     model: Any
     parts: tuple[str, ...] = ("backbone.", "jfd.")
     encoder: Literal["all", "none"] = "none"
+    steps: int = STEPS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,10 +158,12 @@ SIZES = ((192, 144), (128, 96), (64, 64), (32, 32))
 """Table 7 of DSTA at half of its sizes."""
 
 
-def _family(prefix: str, parts: tuple[str, ...] = ("backbone.", "jfd."), **rows: tuple[str, Any]) -> dict[str, Variant]:
+def _family(
+    prefix: str, parts: tuple[str, ...] = ("backbone.", "jfd."), steps: int = STEPS, **rows: tuple[str, Any]
+) -> dict[str, Variant]:
     """Variants of one network: name=(about, model)."""
     return {
-        f"{prefix}-{name.replace('_', '-')}": Variant(about=about, model=model, parts=parts)
+        f"{prefix}-{name.replace('_', '-')}": Variant(about=about, model=model, parts=parts, steps=steps)
         for name, (about, model) in rows.items()
     }
 
@@ -194,6 +198,7 @@ VARIANTS: dict[str, Variant] = {
             model=replace(network, height=height, width=width),
             parts=("backbone.",),
             encoder="all",
+            steps=200,
         )
         for head, about, network in (
             ("regression", "coordinates", replace(_DSTA, offsets=(0,))),
@@ -204,6 +209,7 @@ VARIANTS: dict[str, Variant] = {
     # ListPose: how a frame's joint tokens start.
     **_family(
         "listpose",
+        steps=200,
         learnable=("learned tokens in every frame: no state", replace(_LIST, token_init="learnable")),
         residual=("learned tokens + g (S + MLP(S))", _LIST),
         residual_param=("learned tokens + g S", replace(_LIST, token_init="residual_param")),
@@ -213,6 +219,7 @@ VARIANTS: dict[str, Variant] = {
     # FTP-Pose, Table II and controls of the selection.
     **_family(
         "ftp",
+        steps=150,
         base=("baseline: low-resolution branch", _FTP_BASE),
         a=("(a): both branches, all tokens", replace(_FTP, keep_hrb=1, keep_lrb=1)),
         b=("(b): both branches, one token in six by density", _FTP),
@@ -226,6 +233,7 @@ VARIANTS: dict[str, Variant] = {
         f"ftp-l{low}-h{high}": Variant(
             about=f"one in {low} of the low, one in {high} of the high resolution",
             model=replace(_FTP, keep_lrb=low, keep_hrb=high),
+            steps=150,
         )
         for low in RATIOS
         for high in RATIOS
@@ -242,7 +250,8 @@ def config(name: str) -> Config:
     if name not in VARIANTS:
         raise InputError(f"no ablation {name!r}; there are {', '.join(VARIANTS)}")
     variant = VARIANTS[name]
-    return Config(model=variant.model, parts=variant.parts, encoder=variant.encoder)
+    settings = Config(model=variant.model, parts=variant.parts, encoder=variant.encoder)
+    return replace(settings, train=replace(settings.train, steps=variant.steps, checkpoint_every=variant.steps))
 
 
 def build(config: Config) -> tuple[nn.Module, nn.Module, KeptMaps | TrainingClips]:
