@@ -67,8 +67,10 @@ class Run:
     @property
     def digest(self) -> str:
         """Of all settings: a result belongs to these alone."""
-        settings = dataclasses.asdict(replace(self.config(), kept=None))
-        told = json.dumps([settings, CLIPS], sort_keys=True, default=str)
+        config = replace(self.config(), kept=None)
+        told = json.dumps(
+            [dataclasses.asdict(config), ablation.fingerprint(config), CLIPS], sort_keys=True, default=str
+        )
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 

@@ -223,6 +223,19 @@ def benchmark(monkeypatch: pytest.MonkeyPatch) -> Any:
     return ablations
 
 
+def test_kept_maps_and_crops_are_judged_alike(benchmark: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmark, "CLIPS", 6)
+    kept = dataclasses.replace(ablation.config("dsta-td"), people=PEOPLE)
+    torch.manual_seed(0)
+    model: Any = MODELS["dsta"][1](kept.model)
+    ablation.start(model, "dsta-small", ("backbone.", "jfd."))
+    from_crops = benchmark.judged(model, dataclasses.replace(kept, encoder="all"))
+    from_maps = benchmark.judged(model, kept)
+    assert set(from_maps) == {"all", "in sight", "hidden"}
+    for name, share in from_maps.items():
+        assert 0 <= share <= 100 and share == pytest.approx(from_crops[name], abs=3)
+
+
 def results(**figures: list[float]) -> Any:
     return {
         name.replace("_", "-"): {seed: {"pck": {"all": value, "hidden": value}} for seed, value in enumerate(values)}

@@ -7,6 +7,7 @@ hides. benchmarks/ablations.py trains them all and holds them against the papers
 """
 
 import copy
+import hashlib
 import re
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -283,9 +284,16 @@ def data_of(model: Any, config: Config, clips: PoseDataset, augment: AugmentConf
     # Its weights stay where they are and are saved with the model's; only a call gives back the maps that come in.
     model.backbone.forward = _as_they_are
     crop = (model.spec.height, model.spec.width, model.spec.margin)
-    whose = (config.features, config.train.seed if config.features is None else 0, asdict(config.model.backbone))
+    whose = (fingerprint(config), asdict(config.model.backbone))
     what = (clips.name, len(clips), asdict(config.people), config.rendered, augment and asdict(augment))
     return KeptMaps(backbone, clips, model.spec, augment, place(config.kept, "maps", *crop, *whose, *what))
+
+
+def fingerprint(config: Config) -> str:
+    """Of the weights that a run starts from."""
+    if config.features is None:
+        return ""
+    return hashlib.sha256(checkpoint.locate(config.features).read_bytes()).hexdigest()
 
 
 def _as_they_are(maps: Tensor) -> Tensor:
