@@ -21,16 +21,15 @@ def list_models(*, json: Annotated[bool, Parameter(negative=())] = False) -> Non
     """
     from chronopose.recipes.presets import describe_all
 
-    rows = describe_all()
     if json:
-        print(json_format.dumps(rows))
+        print(json_format.dumps(list(describe_all())))
         return
     print(f"{'name':<20} {'parameters':>12} {'MACs/frame':>12} {'MACs/window':>12}  offsets")
-    for row in rows:
+    for row in describe_all():
         counts = (
             f"{row['parameters']:>12,} {_big(row['macs_encode_per_frame']):>12} {_big(row['macs_fuse_per_window']):>12}"
         )
-        print(f"{row['name']:<20} {counts}  {' '.join(map(str, row['offsets'] or [])) or '-'}")
+        print(f"{row['name']:<20} {counts}  {' '.join(map(str, row['offsets'] or [])) or '-'}", flush=True)
 
 
 @app.command

@@ -1,5 +1,6 @@
 """Published settings by name, and what each bundled or published model is and costs."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -65,9 +66,9 @@ def kind_of(config: Any) -> str:
     return next(kind for kind, (config_class, _) in MODELS.items() if type(config) is config_class)
 
 
-def describe_all() -> list[dict[str, Any]]:
-    """A row for every bundled model and every preset."""
-    return [describe(name) for name in [*checkpoint.bundled(), *PRESETS]]
+def describe_all() -> Iterator[dict[str, Any]]:
+    """A row for every bundled model and every preset, each as soon as it is counted: the largest take a second."""
+    return (describe(name) for name in [*checkpoint.bundled(), *PRESETS])
 
 
 def describe(name: str) -> dict[str, Any]:
