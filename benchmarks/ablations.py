@@ -235,7 +235,7 @@ def report(tables: Sequence[Table], results: Results, seeds: int, steps: int | N
         ' frame: PCK@0.1 of the person\'s box. "In sight" are the'
         f' {int(sight.sum()):,} joints that the key frame shows, "hidden" the {int(hidden.sum()):,} that it hides and'
         ' the frame before or after it shows, "all" these and those that are hidden throughout. Figures are means and'
-        f" standard deviations over {seeds} seeds, which change weights, order and augmentation.",
+        f" standard deviations over {seeds} seeds, which change the first weights and the order of the clips.",
         "",
         "**Reproduced?** A difference counts as noise where it is at most two standard errors (from the standard"
         f' deviations over seeds) or {LEAST_NOISE} points, whichever is more; beyond that it is "yes" with the sign'
