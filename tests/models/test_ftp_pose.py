@@ -1,7 +1,6 @@
-"""FTP-Pose: worked-out counts, what pruning leaves as it is, which tokens speak to the answer, and that it learns."""
+"""FTP-Pose: what pruning leaves as it is, which tokens speak to the answer, controls, and that it learns."""
 
 import dataclasses
-import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,15 +9,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
-from torch.utils.flop_counter import FlopCounterMode
 
 from chronopose.clips.contract import ClipBatch
 from chronopose.core.errors import InputError
 from chronopose.layers.backbone import BackboneConfig
+from chronopose.layers.transformer import Block
 from chronopose.losses.heatmap import HeatmapMSE
 from chronopose.models import checkpoint
 from chronopose.models.checkpoint import Card
-from chronopose.models.complexity import complexity
 from chronopose.models.ftp_pose import CrossBlock, FTPPose, FTPPoseConfig, Selection
 
 TINY = FTPPoseConfig(
@@ -90,92 +88,6 @@ def seen(model: FTPPose, features: Tensor) -> dict[str, Tensor]:
     return found
 
 
-# Worked-out counts -----------------------------------------------------------------------------------------------
-
-S24 = {"coarse_depth": 2, "shared_depth": 4}
-S26 = {"coarse_depth": 2, "shared_depth": 6}
-S324 = {"coarse_depth": 3, "shared_depth": 24}
-B46 = {
-    "backbone": BackboneConfig(name="vit_base_patch16_224"), "coarse_depth": 4, "shared_depth": 6, "heads": 12,
-}  # fmt: skip
-POST = {"recovery": "scatter_post"}
-QUERY = {"recovery": "query"}
-
-
-@functools.cache
-def on_paper(config: FTPPoseConfig) -> FTPPose:
-    """A network of full size without memory for its weights."""
-    with torch.device("meta"):
-        return FTPPose(config)
-
-
-@functools.cache
-def encode_macs(backbone: BackboneConfig) -> int:
-    return complexity(on_paper(FTPPoseConfig(backbone=backbone, shared_depth=1, **BASELINE))).macs_encode_per_frame
-
-
-@pytest.mark.parametrize(
-    ("gmacs", "layout", "row"),
-    [
-        (22.2, S24, BASELINE),
-        (31.6, S24, UNPRUNED),
-        (19.9, S24, POST),
-        (21.2, S24, QUERY),
-        (80.0, S24, {**UNPRUNED, "hr_scale": 4}),
-        (28.0, S24, {**POST, "hr_scale": 4}),
-        (24.7, S26, BASELINE),
-        (37.8, S26, UNPRUNED),
-        (21.7, S26, {}),
-        (22.0, S26, QUERY),
-        (108.0, S26, {**UNPRUNED, "hr_scale": 4}),
-        (30.5, S26, {**POST, "hr_scale": 4}),
-        (48.9, S324, BASELINE),
-        (94.6, S324, UNPRUNED),
-        (29.5, S324, POST),
-        (30.5, S324, {}),
-        (98.6, B46, BASELINE),
-        (145.0, B46, UNPRUNED),
-        (85.2, B46, POST),
-        (90.3, B46, QUERY),
-        (118.0, B46, {**POST, "hr_scale": 4}),
-    ],
-)
-def test_a_window_costs_what_was_counted_for_it(gmacs: float, layout: dict[str, Any], row: dict[str, Any]) -> None:
-    config = FTPPoseConfig(**{**layout, **row})
-    model = on_paper(config)
-    with torch.no_grad():
-        features = torch.zeros(1, 3, model.backbone.channels, *model.backbone.grid, device="meta")
-        with FlopCounterMode(display=False) as counter:
-            model.fuse(features)
-    total = 3 * encode_macs(config.backbone) + counter.get_total_flops() / 2
-    assert total / 1e9 == pytest.approx(gmacs, rel=0.01)
-
-
-@pytest.mark.parametrize(
-    ("millions", "tolerance", "exactly", "layout", "row"),
-    [
-        (72.4, 1e-3, 72_422_159, S324, BASELINE),
-        (75.8, 1e-3, 75_803_279, S324, {}),
-        (75.8, 1e-3, 75_803_279, S324, UNPRUNED),
-        (77.6, 1e-3, 77_578_511, S324, QUERY),
-        (38.8, 3e-3, 38_707_343, S26, BASELINE),
-        (42.0, 3e-3, 42_088_463, S26, {}),
-    ],
-)
-def test_the_parameters_are_as_many_as_worked_out(
-    millions: float, tolerance: float, exactly: int, layout: dict[str, Any], row: dict[str, Any]
-) -> None:
-    count = sum(parameter.numel() for parameter in on_paper(FTPPoseConfig(**{**layout, **row})).parameters())
-    assert count == exactly
-    assert count / 1e6 == pytest.approx(millions, rel=tolerance)
-
-
-def test_pruning_has_no_parameters_and_no_state() -> None:
-    pruned, whole = tiny(), tiny(**UNPRUNED)
-    assert pruned.state_dict().keys() == whole.state_dict().keys()
-    assert not any(name.startswith("pick") for name in pruned.state_dict())
-
-
 # Every variant ---------------------------------------------------------------------------------------------------
 
 
@@ -206,6 +118,12 @@ def test_one_clip_alone_gets_the_answer_it_gets_among_others(change: dict[str, A
 
 
 # Pruning ---------------------------------------------------------------------------------------------------------
+
+
+def test_pruning_has_no_parameters_and_no_state() -> None:
+    pruned, whole = tiny(), tiny(**UNPRUNED)
+    assert pruned.state_dict().keys() == whole.state_dict().keys()
+    assert not any(name.startswith("pick") for name in pruned.state_dict())
 
 
 @torch.no_grad()
@@ -264,16 +182,32 @@ def test_autocast_leaves_the_choice_of_tokens_as_it_is() -> None:
     assert torch.equal(rough, model.pick_fine(fine))
 
 
-def test_shared_blocks_see_both_branches_and_the_others_one() -> None:
+@torch.no_grad()
+@pytest.mark.parametrize("change", [{}, {"keep_lrb": 1}, UNPRUNED], ids=["pruned", "only HRB pruned", "(a)"])
+def test_shared_blocks_treat_each_branch_as_if_it_were_alone(change: dict[str, Any]) -> None:
+    model = tiny(**change)
+    fine, coarse = model.pick_fine.keep, model.pick_coarse.keep
+    tokens = torch.randn(2, fine + coarse, 16)
+    for block in model.shared:
+        alone = Block(16, 4, 64)  # the plain block with the same weights
+        alone.load_state_dict(block.state_dict())
+        separate = torch.cat([alone(tokens[:, :fine]), alone(tokens[:, fine:])], dim=1)
+        torch.testing.assert_close(block(tokens), separate)
+
+
+def test_shared_blocks_are_one_set_for_both_branches_and_the_others_see_one() -> None:
     model = tiny()
     lengths: dict[int, list[int]] = {}
     for number, block in enumerate([*model.temporal.blocks, *model.shared]):
         block.register_forward_pre_hook(lambda _, given, n=number: lengths.setdefault(n, []).append(given[0].shape[1]))
     with torch.no_grad():
         model.fuse(maps(model))
-    assert lengths == {0: [36], 1: [16, 12], 2: [16, 12]}
-    blocks = [name for name, module in model.named_modules(remove_duplicate=False) if hasattr(module, "attention")]
+    assert lengths == {0: [36], 1: [16 + 12], 2: [16 + 12]}
+    blocks = [name for name, module in model.named_modules(remove_duplicate=False) if isinstance(module, Block)]
     assert blocks == ["temporal.blocks.0", "shared.0", "shared.1"]
+    assert {name for name, _ in model.shared.named_parameters()} == {
+        name for name, _ in tiny(**BASELINE).shared.named_parameters()
+    }
 
 
 # Controls --------------------------------------------------------------------------------------------------------

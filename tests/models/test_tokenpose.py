@@ -67,7 +67,7 @@ def frames(model: TokenPose, batch: int = 2) -> Tensor:
 def test_parameters_are_as_many_as_published_and_macs_as_worked_out(
     name: str, millions: float, gmacs: float | None, products: float | None
 ) -> None:
-    """`gmacs` with the products of queries, keys and values, `products` without: see docs/listpose.md."""
+    """`gmacs` with the products of queries, keys and values, `products` without (docs/baselines.md)."""
     config = PRESETS[name]
     assert (config.height, config.width, config.skeleton) == (256, 192, "coco-17")
     with torch.device("meta"):

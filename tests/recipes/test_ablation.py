@@ -146,6 +146,17 @@ def test_a_coarser_backbone_takes_the_upper_levels_of_the_light_path() -> None:
         torch.testing.assert_close(coarse.backbone(pixels), wanted)
 
 
+def test_maps_are_those_of_the_weights_that_the_backbone_has(tmp_path: Path) -> None:
+    config = dataclasses.replace(ablation.config("dsta-single"), people=PEOPLE, kept=tmp_path)
+    rng = np.random.default_rng()
+    first = ablation.build(config)[2].sample(0, rng)
+    model, _, data = ablation.build(config)
+    with torch.no_grad():  # as another backbone that is asked for on the command line
+        model.backbone.neck.narrow[0][0].weight.mul_(2)  # type: ignore[union-attr, index, operator]
+    assert not np.array_equal(data.sample(0, rng).pixels, first.pixels)
+    np.testing.assert_array_equal(ablation.build(config)[2].sample(0, rng).pixels, first.pixels)
+
+
 def test_rendered_clips_take_the_place_of_drawn_ones(tmp_path: Path) -> None:
     config = dataclasses.replace(ablation.config("dsta-single"), rendered=rendered(tmp_path / "clips"))
     _, _, data = ablation.build(config)
@@ -185,6 +196,16 @@ def test_kept_clips_are_the_drawn_ones_and_drawn_once(on_disk: bool, tmp_path: P
     again = KeptClips(source, (64, 64), folder)
     again.clip(2, (0,))
     assert source.asked == (1 if on_disk else 2)
+
+
+def test_of_two_that_begin_at_once_one_makes_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slower = KeptClips(SyntheticPeople(config=PEOPLE), (64, 64), tmp_path / "clips")
+    slower.clip(1, (0,))
+    monkeypatch.setattr(Path, "exists", lambda path: False)
+    second = Counting()
+    KeptClips(second, (64, 64), tmp_path / "clips").clip(1, (0,))
+    assert second.asked == 0
+    assert [entry.name for entry in tmp_path.iterdir()] == ["clips"]
 
 
 def test_held_out_clips_hide_joints_that_a_neighbouring_frame_shows() -> None:

@@ -4,16 +4,17 @@ Wang, Fan, Liu, Wu, Wu and Jiao, "Multi-Grained Feature Pruning for Video-Based 
 arXiv:2503.05365. Written from the paper; no public code was found. Equation numbers below are the paper's.
 docs/ftp_pose.md says what the paper states and what had to be inferred.
 
-Departures, each a field of the config:
+Inferred, or other than in the paper:
 - Resolution is doubled per side (`hr_scale=2`), four times the tokens: with four times per side, the other way to read
   the paper, pruning could not make the network faster than its own baseline.
 - The paper does not say how pruned tokens become a map again. With `recovery="scatter_pre"` kept tokens return to
   their places before the fusion; "scatter_post" is the paper's words taken literally; "query" learns it.
 - `select` other than "dpc" are controls: the paper has none.
-- The start: the residual branches are small, not zero, so that neighbouring frames have a say from the first step.
+- Residual branches start small, the fusion's too but not at zero: other frames have a say from the first step.
 
-Checked against: worked-out counts of the layouts that fit the paper's tables, and (a) of Table II, which is what is
-left without pruning (tests/models/test_ftp_pose.py); the contract of all models (tests/contracts/test_pose_model.py).
+Checked against: counts of the layouts that fit the paper's tables (tests/models/test_ftp_pose_counts.py); (a) of Table
+II, which is what is left without pruning (tests/models/test_ftp_pose.py); the contract of all models
+(tests/contracts/test_pose_model.py).
 
 | step | shape | |
 |---|---|---|
@@ -148,7 +149,7 @@ class FTPPoseConfig:
 
 
 class FTPPose(nn.Module):
-    """Both branches and their fusion, Fig. 2 of the paper. A feature is the backbone's map (C, h, w) of a frame."""
+    """Both branches, their fusion and the head. A feature is the backbone's map (C, h, w) of a frame."""
 
     def __init__(self, config: FTPPoseConfig) -> None:
         super().__init__()
@@ -190,9 +191,8 @@ class FTPPose(nn.Module):
     def fuse(self, features: Float[Tensor, "B T C h w"], state: None = None) -> tuple[PoseOutput, None]:
         """The key frame's pose from the maps of a window."""
         coarse = self.temporal(features)  # (B, T h w, C)
-        key = features[:, self.spec.key]
         if self.config.high_resolution:
-            dense = self._fused(self.detail(key), coarse)
+            dense = self._fused(self.detail(features[:, self.spec.key]), coarse)
         else:
             for block in self.shared:
                 coarse = block(coarse)
@@ -305,7 +305,7 @@ class Selection(nn.Module):
 class Apart(nn.Module):
     """Self-attention inside the first tokens and inside the others, with the weights of a given one.
 
-    So a shared block runs once for both branches, with each weight read once: a fifth less time where few are kept.
+    So a shared block goes over both branches at once: with few tokens, reading its weights is what takes time.
     """
 
     def __init__(self, attention: Attention, first: int) -> None:

@@ -6,7 +6,6 @@ drawn people in front of whom something passes by, so that a frame before or aft
 hides. benchmarks/ablations.py trains them all and holds them against the papers.
 """
 
-import copy
 import hashlib
 import re
 from dataclasses import asdict, dataclass, field, replace
@@ -34,7 +33,7 @@ from chronopose.models.checkpoint import Card
 from chronopose.models.dsta import DSTAConfig
 from chronopose.models.ftp_pose import FTPPoseConfig
 from chronopose.models.listpose import ListPoseConfig
-from chronopose.recipes.ablation_clips import KeptMaps, for_training, place
+from chronopose.recipes.ablation_clips import KeptMaps, for_training
 from chronopose.recipes.presets import kind_of
 from chronopose.training.config import OptimConfig, TrainConfig
 
@@ -279,14 +278,12 @@ def data_of(model: Any, config: Config, clips: PoseDataset, augment: AugmentConf
     """Examples for a model: crops, or where its backbone stays as it is, kept maps, which the model is made to take."""
     if config.encoder == "all":
         return TrainingClips((Share(dataset=clips),), model.spec, model.skeleton, augment)
-    backbone: Backbone = copy.deepcopy(model.backbone)
-    model.backbone.freeze()
+    backbone: Backbone = model.backbone
+    backbone.freeze()
     # Its weights stay where they are and are saved with the model's; only a call gives back the maps that come in.
-    model.backbone.forward = _as_they_are
-    crop = (model.spec.height, model.spec.width, model.spec.margin)
-    whose = (fingerprint(config), asdict(config.model.backbone))
-    what = (clips.name, len(clips), asdict(config.people), config.rendered, augment and asdict(augment))
-    return KeptMaps(backbone, clips, model.spec, augment, place(config.kept, "maps", *crop, *whose, *what))
+    backbone.forward = _as_they_are  # type: ignore[method-assign, assignment]
+    settings = (len(clips), asdict(config.people), config.rendered, asdict(config.model.backbone))
+    return KeptMaps(backbone, clips, model.spec, augment, config.kept, settings)
 
 
 def fingerprint(config: Config) -> str:

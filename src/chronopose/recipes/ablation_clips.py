@@ -3,8 +3,11 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -15,7 +18,6 @@ from numpy.typing import NDArray
 from chronopose.clips.augment import AugmentConfig, Example, example
 from chronopose.clips.contract import ClipSpec, LabelledClip
 from chronopose.clips.occlude import pass_by
-from chronopose.core.files import replacing_folder
 from chronopose.core.geometry import box_size, crop_to_image
 from chronopose.core.types import Floats
 from chronopose.data.dataset import PoseDataset
@@ -115,48 +117,65 @@ class KeptMaps:
     A crop is drawn once, however often it is learned from; `Example.pixels` holds maps (T, C, h, w) in its place.
 
     Args:
-        backbone: pixels to maps.
+        backbone: pixels to maps, with the weights that it has when the first example is asked for.
         clips: what is cut.
         spec: of the model; its frames must be in `WINDOW`.
         augment: how crops stray; None for plain ones.
-        folder: as in `KeptClips`.
+        folder: where maps are kept, with those of other backbones and clips; None for memory alone.
+        settings: what else the maps depend on, as JSON values.
     """
 
     def __init__(
-        self, backbone: Backbone, clips: PoseDataset, spec: ClipSpec, augment: AugmentConfig | None, folder: Path | None
+        self,
+        backbone: Backbone,
+        clips: PoseDataset,
+        spec: ClipSpec,
+        augment: AugmentConfig | None,
+        folder: Path | None,
+        settings: object,
     ) -> None:
         self.backbone, self.clips, self.spec, self.augment = backbone, clips, spec, augment
+        self.folder, self.settings = folder, settings
         self.shown = [WINDOW.index(offset) for offset in spec.offsets]
         self.answered = [WINDOW.index(offset) for offset in spec.predicts]
-        count, joints = len(clips), len(clips.skeleton)
-        self.arrays = _arrays(
-            folder,
-            {
-                "maps": ((count, len(WINDOW), backbone.channels, *backbone.grid), np.float16),
-                "xy": ((count, len(WINDOW), joints, 2), np.float32),
-                "weight": ((count, len(WINDOW), joints), np.float32),
-                "done": ((count,), np.bool_),
-            },
-        )
 
     def __len__(self) -> int:
         return len(self.clips)
 
     def sample(self, index: int, rng: np.random.Generator) -> Example:
         """Example number `index`; nothing is left to draw."""
-        kept = self.arrays
+        kept = self._kept
         if not kept["done"][index]:
             whole = replace(self.spec, offsets=WINDOW, predicts=WINDOW, recurrent=False)
             clip = self.clips.clip(index, WINDOW)
             made = example(clip, whole, self.clips.skeleton, self.augment, np.random.default_rng([index]))
-            with torch.no_grad():
-                kept["maps"][index] = self.backbone.eval()(torch.from_numpy(made.pixels)).numpy()
+            device = next(self.backbone.parameters()).device
+            with torch.no_grad():  # the class's own forward, since the model's backbone may take maps by now
+                maps = Backbone.forward(self.backbone.eval(), torch.from_numpy(made.pixels).to(device))
+            kept["maps"][index] = maps.cpu().numpy()
             kept["xy"][index], kept["weight"][index] = made.xy_crop, made.weight
             kept["done"][index] = True
         return Example(
             pixels=kept["maps"][index, self.shown].astype(np.float32),
             xy_crop=np.array(kept["xy"][index, self.answered]),
             weight=np.array(kept["weight"][index, self.answered]),
+        )
+
+    @cached_property
+    def _kept(self) -> dict[str, NDArray[Any]]:
+        count, joints, spec = len(self.clips), len(self.clips.skeleton), self.spec
+        weights = hashlib.sha256()
+        for tensor in self.backbone.state_dict().values():
+            weights.update(tensor.cpu().contiguous().numpy().tobytes())
+        crops = (spec.height, spec.width, spec.margin, self.augment and asdict(self.augment))
+        return _arrays(
+            place(self.folder, "maps", self.clips.name, crops, self.settings, weights.hexdigest()),
+            {
+                "maps": ((count, len(WINDOW), self.backbone.channels, *self.backbone.grid), np.float16),
+                "xy": ((count, len(WINDOW), joints, 2), np.float32),
+                "weight": ((count, len(WINDOW), joints), np.float32),
+                "done": ((count,), np.bool_),
+            },
         )
 
 
@@ -199,9 +218,13 @@ def _arrays(folder: Path | None, shapes: dict[str, tuple[tuple[int, ...], Any]])
         return {name: np.zeros(shape, kind) for name, (shape, kind) in shapes.items()}
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with replacing_folder(folder) as waiting:
+        with TemporaryDirectory(dir=folder.parent, prefix=".partial-") as temporary:
+            waiting = Path(temporary) / "new"
+            waiting.mkdir()
             for name, (shape, kind) in shapes.items():
                 open_memmap(waiting / f"{name}.npy", mode="w+", dtype=kind, shape=shape).flush()
+            with suppress(OSError):  # another process was quicker, and its files are as good
+                waiting.rename(folder)
     return {name: open_memmap(folder / f"{name}.npy", mode="r+") for name in shapes}
 
 
