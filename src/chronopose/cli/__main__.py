@@ -19,8 +19,8 @@ _VERBS = {
     "train": ("train:app", "Train a model by a recipe."),
     "synth": ("synth:synth", "Render clips of people with exact labels."),
     "synth-assets": ("synth_assets:synth_assets", "Build the folder of assets that `synth` renders from."),
-    "models": ("models:app", "List models, show what one costs and was trained on, import published ones."),
-    "bench": ("bench:app", "Count what the models cost, beside the figures of their papers."),
+    "models": ("models:app", "List models, show what one costs, import published weights."),
+    "bench": ("bench:app", "Count what models cost, beside their papers' figures."),
     "doctor": ("doctor:doctor", "Show versions and devices, and what is missing."),
 }
 
