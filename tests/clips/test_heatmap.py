@@ -117,3 +117,11 @@ def test_a_log_map_is_normalised_here_and_teaches_through_place_score_and_sigma(
     for part in (output.xy_crop, output.score, output.sigma):
         (grad,) = torch.autograd.grad(part.sum(), raw, retain_graph=True)
         assert grad.isfinite().all() and (grad != 0).any()
+
+
+def test_only_sigma_is_scaled() -> None:
+    maps = log_map(torch.tensor([[[[23.5, 31.5]]]]), 2.0)
+    plain, scaled = (pose_from_maps(maps, (64, 48), "log", scale) for scale in (1.0, 0.5))
+    assert plain.sigma is not None and scaled.sigma is not None
+    torch.testing.assert_close(scaled.sigma, 0.5 * plain.sigma)
+    assert torch.equal(scaled.xy_crop, plain.xy_crop) and torch.equal(scaled.score, plain.score)

@@ -15,14 +15,16 @@ from chronopose.metrics.pck import pck, tight_box_size
 from chronopose.models import checkpoint
 from chronopose.video.writer import VideoWriter
 
+SHIPPED = ("dsta-small", "listpose-small", "person-small")
 
-def test_both_models_ship_in_under_16_mb_each() -> None:
+
+def test_the_models_ship_in_under_16_mb_each() -> None:
     sizes = {name: path.stat().st_size for name, path in checkpoint.bundled().items()}
-    assert {"dsta-small", "person-small"} <= set(sizes)
+    assert set(sizes) == set(SHIPPED)
     assert max(sizes.values()) < 16e6
 
 
-@pytest.mark.parametrize("name", ["dsta-small", "person-small"])
+@pytest.mark.parametrize("name", SHIPPED)
 def test_a_bundled_model_says_what_it_was_trained_on(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["models", "info", name, "--json"]) == 0
     row = json.loads(capsys.readouterr().out)
@@ -60,14 +62,15 @@ def test_the_demo_finds_the_persons_of_its_clip(tmp_path: Path, capsys: pytest.C
     assert run(["demo", "-o", str(tmp_path)]) == 0  # again, over the results of before
 
 
-def test_a_video_of_ones_own_needs_no_flag(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("model", ["dsta-small", "listpose-small"])
+def test_a_video_of_ones_own_needs_few_flags(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = SyntheticConfig(
         seed=4, frames=12, width=320, height=240, people=(1, 1), occluders=(0, 0), motions=("waving",)
     )
     with VideoWriter(tmp_path / "wave.mp4", 320, 240, 25.0) as writer:
         for index, picture in enumerate(render_clip(config, 0).frames):
             writer.write(picture, index / 25)
-    assert run(["predict", str(tmp_path / "wave.mp4"), "--detector", "bundled", "-o", str(tmp_path)]) == 0
+    assert run(["predict", str(tmp_path / "wave.mp4"), "--model", model, "-o", str(tmp_path)]) == 0
     assert "12 frames" in capsys.readouterr().out
     answered, true = formats.read(tmp_path / "wave.poses.parquet"), truth(config, 0)
     pairs = [(mine.poses[0], theirs.poses[0]) for mine, theirs in zip(answered, true) if mine.poses]

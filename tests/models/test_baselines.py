@@ -57,6 +57,14 @@ def test_the_parameters_are_those_of_the_papers_layout(backbone: str, deconvs: i
     assert sum(parameter.numel() for parameter in on_paper(backbone, deconvs).parameters()) == parameters
 
 
+def test_vitposes_simple_head_is_one_convolution_on_maps_of_a_quarter_of_the_crop() -> None:
+    with torch.device("meta"):
+        backbone = BackboneConfig(name="vitpose_small")
+        model = SimpleBaseline(SimpleBaselineConfig(backbone=backbone, head="simple", deconvs=0))
+        assert model.encode(torch.zeros(2, 3, 256, 192)).shape == (2, 17, 64, 48)
+    assert sum(parameter.numel() for parameter in model.parameters()) == 21_663_360 + 17 * (9 * 384 + 1)
+
+
 @pytest.mark.parametrize(("backbone", "deconvs"), [("resnet50", 3), ("vitpose_small", 2)])
 def test_every_layout_draws_maps_of_a_quarter_of_the_crop(backbone: str, deconvs: int) -> None:
     model = on_paper(backbone, deconvs)
@@ -139,6 +147,31 @@ def test_each_joints_map_is_drawn_by_the_weights_of_that_joint() -> None:
     assert moved.nonzero().flatten().tolist() == [4]
 
 
+def test_the_simple_head_enlarges_what_is_positive_between_the_middles_of_the_cells() -> None:
+    model = maps(head="simple", deconvs=0)
+    model.backbone = Pooled(torch.tensor([-8.0, 8.0]).expand(1, 8, 2))  # type: ignore[assignment]
+    with torch.no_grad():
+        nn.init.zeros_(model.maps.weight)
+        model.maps.weight[0, 0, 1, 1] = 1.0  # the cell itself
+        model.maps.weight[1, 0, 1, 0] = 1.0  # its neighbour on the left
+        drawn = model.encode(torch.zeros(1, 3, 64, 48))
+    # -8 counts as 0; a cell of 4 has its middle between its second and its third.
+    row = torch.tensor([0.0, 0.0, 1.0, 3.0, 5.0, 7.0, 8.0, 8.0])
+    assert drawn.shape == (1, 17, 4, 8)
+    torch.testing.assert_close(drawn[0, 0], row.expand(4, 8))
+    torch.testing.assert_close(drawn[0, 1], torch.cat([torch.zeros(1), row[:-1]]).expand(4, 8))
+
+
+def test_the_simple_head_learns_and_is_exported_with_a_free_batch() -> None:
+    model = maps(head="simple", deconvs=0)
+    model.encode(pixels()[:, 0]).sum().backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+    batch = torch.export.Dim("batch", min=1, max=64)
+    exported = torch.export.export(model, (pixels(),), dynamic_shapes=({0: batch},)).module()
+    with torch.no_grad():
+        torch.testing.assert_close(exported(pixels(3)).heatmaps, model(pixels(3)).heatmaps)
+
+
 def test_an_untrained_network_draws_next_to_nothing() -> None:
     model = maps()
     with torch.no_grad():
@@ -150,14 +183,14 @@ def test_an_untrained_network_draws_next_to_nothing() -> None:
 
 
 class Pooled(nn.Module):
-    """Stands for a backbone: features are what it was given."""
+    """Stands for a backbone: features (N, C), or a row of cells (N, C, w), are what it was given."""
 
     def __init__(self, features: Tensor) -> None:
         super().__init__()
         self.features = features
 
     def forward(self, _: Tensor) -> Tensor:
-        return self.features[..., None, None]
+        return self.features[..., None, None] if self.features.ndim == 2 else self.features[:, :, None]
 
 
 def seen(model: Regression, pooled: Tensor) -> Tensor:
@@ -227,6 +260,8 @@ def test_the_loss_it_is_named_after_pulls_it_towards_the_truth() -> None:
         ({"deconvs": 4}, r"model\.deconvs must lie in 0 to 3, got 4"),
         ({"deconvs": -1}, r"model\.deconvs must lie in 0 to 3, got -1"),
         ({"deconv_width": 0}, r"model\.deconv_width must be positive, got 0"),
+        ({"head": "upside"}, r"model\.head must be deconv or simple, got 'upside'"),
+        ({"head": "simple"}, r"model\.deconvs must be 0 where model\.head is simple, got 3"),
         ({"maps": "sine"}, r"model\.maps must be gaussian or log, got 'sine'"),
         ({"height": 4}, "at least 8 x 8"),
     ],

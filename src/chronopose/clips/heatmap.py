@@ -50,7 +50,9 @@ def expected_xy(maps: Float[Tensor, "*b K h w"], crop: tuple[int, int]) -> Float
     return _in_crop(torch.stack([x, y], dim=-1), crop, (rows, columns))
 
 
-def pose_from_maps(maps: Float[Tensor, "B F K h w"], crop: tuple[int, int], kind: MapKind) -> PoseOutput:
+def pose_from_maps(
+    maps: Float[Tensor, "B F K h w"], crop: tuple[int, int], kind: MapKind, sigma_scale: float = 1.0
+) -> PoseOutput:
     """The answer of a head that draws maps.
 
     Args:
@@ -59,6 +61,7 @@ def pose_from_maps(maps: Float[Tensor, "B F K h w"], crop: tuple[int, int], kind
         kind: see `MapKind`. "gaussian" gives the peak refined by `dark_xy`, the peak's height as score, and no sigma.
             "log" gives the mean around the peak, the probability around it as score, and as sigma the deviation of the
             whole map, less that of the target.
+        sigma_scale: multiplies sigma.
     """
     maps = maps.float()
     if kind == "gaussian":
@@ -68,7 +71,7 @@ def pose_from_maps(maps: Float[Tensor, "B F K h w"], crop: tuple[int, int], kind
     chance = logs.exp()
     peak = chance * _around_peak(chance)
     xy = expected_xy(peak, crop)
-    sigma = _deviation(chance, xy, crop)
+    sigma = _deviation(chance, xy, crop) * sigma_scale
     return PoseOutput(xy_crop=xy, score=peak.sum((-2, -1)).clamp(0, 1), sigma=sigma, heatmaps=logs)
 
 

@@ -7,6 +7,7 @@ They are what the temporal models are measured against, and one class serves eac
 | SimpleBaseline, Xiao et al., ECCV 2018, arXiv:1804.06208 | `SimpleBaseline` | a ResNet, `deconvs` 3 |
 | HRNet, Sun et al., CVPR 2019, arXiv:1902.09212 | `SimpleBaseline` | "hrnet_w32" or "hrnet_w48", `deconvs` 0 |
 | ViTPose, classic head, Xu et al., NeurIPS 2022, arXiv:2204.12484 | `SimpleBaseline` | a "vitpose_", `deconvs` 2 |
+| ViTPose, simple head, the same paper | `SimpleBaseline` | a "vitpose_", `head` "simple", `deconvs` 0 |
 | RLE, Li et al., ICCV 2021, arXiv:2107.11291 | `Regression` | a ResNet |
 
 Written from the papers, with facts where they are silent taken from the authors' code; no code is copied. As in the
@@ -23,12 +24,13 @@ contract of all models (tests/contracts/test_pose_model.py).
 |---|---|---|
 | pixels | (B, 1, 3, H, W) | one frame |
 | encode, maps | (N, 3, H, W) -> (N, K, h, w) | backbone, transposed convolutions that each double the map, 1 x 1 |
+| encode, maps, simple head | (N, 3, H, W) -> (N, K, h, w) | backbone, ReLU, bilinear enlargement by 4, 3 x 3 |
 | encode, regression | (N, 3, H, W) -> (N, K, 4) | backbone, global average, coordinates and raw sigma |
 | fuse | (B, 1, ...) -> (B, 1, K, 2) | decoding alone |
 """
 
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Literal, cast
 
 import torch
 from jaxtyping import Float
@@ -50,7 +52,9 @@ class SimpleBaselineConfig:
         skeleton: name of the joints answered.
         height: of the crop in pixels.
         width: of the crop in pixels.
-        deconvs: transposed convolutions after the backbone, 0 to 3; each doubles the map.
+        head: "deconv" has transposed convolutions and a 1 x 1 convolution; "simple" is ViTPose's simple decoder, which
+            enlarges the map by 4 without weights and has one 3 x 3 convolution.
+        deconvs: transposed convolutions after the backbone, 0 to 3; each doubles the map. None with the simple head.
         deconv_width: their channels.
         maps: Gaussians as the papers regress them, or logarithms of probabilities.
         margin: how much the person's box is enlarged.
@@ -60,6 +64,7 @@ class SimpleBaselineConfig:
     skeleton: str = "coco-17"
     height: int = 256
     width: int = 192
+    head: Literal["deconv", "simple"] = "deconv"
     deconvs: int = 3
     deconv_width: int = 256
     maps: MapKind = "gaussian"
@@ -67,8 +72,12 @@ class SimpleBaselineConfig:
 
     def __post_init__(self) -> None:
         _check_skeleton(self.skeleton)
+        if self.head not in ("deconv", "simple"):
+            raise InputError(f"model.head must be deconv or simple, got {self.head!r}")
         if not 0 <= self.deconvs <= 3:
             raise InputError(f"model.deconvs must lie in 0 to 3, got {self.deconvs}")
+        if self.head == "simple" and self.deconvs:
+            raise InputError(f"model.deconvs must be 0 where model.head is simple, got {self.deconvs}")
         if self.deconv_width < 1:
             raise InputError(f"model.deconv_width must be positive, got {self.deconv_width}")
         if self.maps not in ("gaussian", "log"):
@@ -81,7 +90,7 @@ class SimpleBaselineConfig:
 
 
 class SimpleBaseline(nn.Module):
-    """A backbone, transposed convolutions and a 1 x 1 convolution to a map per joint."""
+    """A backbone, layers that enlarge its map, and a convolution to a map per joint."""
 
     def __init__(self, config: SimpleBaselineConfig) -> None:
         super().__init__()
@@ -90,7 +99,10 @@ class SimpleBaseline(nn.Module):
         self.skeleton = SKELETONS[config.skeleton]
         self.backbone = Backbone(config.backbone, config.height, config.width)
         channels = self.backbone.channels
+        simple = config.head == "simple"
         layers: list[nn.Module] = []
+        if simple:  # the backbone ends in a norm, so that its features have both signs
+            layers += [nn.ReLU(), nn.Upsample(scale_factor=4, mode="bilinear", align_corners=False)]
         for _ in range(config.deconvs):
             layers += [
                 nn.ConvTranspose2d(channels, config.deconv_width, 4, stride=2, padding=1, bias=False),
@@ -99,7 +111,7 @@ class SimpleBaseline(nn.Module):
             ]
             channels = config.deconv_width
         self.enlarge = nn.Sequential(*layers)
-        self.maps = nn.Conv2d(channels, len(self.skeleton), 1)
+        self.maps = nn.Conv2d(channels, len(self.skeleton), 3 if simple else 1, padding=1 if simple else 0)
         for module in (*self.enlarge, self.maps):
             if isinstance(module, nn.ConvTranspose2d | nn.Conv2d):
                 nn.init.normal_(module.weight, std=0.001)

@@ -77,6 +77,7 @@ class FTPPoseConfig:
             it, or every place looks at the kept tokens of both branches.
         head_width: channels between the head's convolutions.
         maps: what the head draws, see `MapKind`.
+        sigma_scale: multiplies sigma, which maps of kind "log" have; set after training by tools/calibrate_sigma.py.
         freeze_backbone: keep the backbone's weights as they are, through training too.
         margin: how much the person's box is enlarged.
     """
@@ -102,6 +103,7 @@ class FTPPoseConfig:
     recovery: Recovery = "scatter_pre"
     head_width: int = 256
     maps: MapKind = "gaussian"
+    sigma_scale: float = 1.0
     freeze_backbone: bool = False
     margin: float = 1.25
 
@@ -134,6 +136,8 @@ class FTPPoseConfig:
             raise InputError(f"model.mlp_ratio must be positive, got {self.mlp_ratio}")
         if not 0 <= self.drop_path < 1:
             raise InputError(f"model.drop_path must lie in 0 to 1, got {self.drop_path}")
+        if not 0 < self.sigma_scale < 100:
+            raise InputError(f"model.sigma_scale must lie in 0 to 100, got {self.sigma_scale}")
         if self.tau is not None and not self.tau > 0:
             raise InputError(f"model.tau must be positive or none, got {self.tau}")
         if not self.high_resolution and (self.keep_hrb, self.keep_lrb) != (1, 1):
@@ -199,7 +203,8 @@ class FTPPose(nn.Module):
             cells = self.grid[0] * self.grid[1]
             dense = coarse[:, self.spec.key * cells : (self.spec.key + 1) * cells]
         drawn = self.head(self.norm(dense).transpose(1, 2).unflatten(2, self.grid))
-        return pose_from_maps(drawn[:, None], (self.spec.height, self.spec.width), self.config.maps), None
+        size, config = (self.spec.height, self.spec.width), self.config
+        return pose_from_maps(drawn[:, None], size, config.maps, config.sigma_scale), None
 
     def forward(self, pixels: Tensor) -> PoseOutput:
         """(B, T, 3, H, W) -> the key frame's pose, with its heatmaps."""

@@ -52,6 +52,7 @@ class ListPoseConfig:
             averaged under the joint's map.
         state_grad: whether the gradient of a frame reaches the frames before it ("bptt") or stops at the state.
         gate_init: where g starts; at 0 the model starts as the model of single frames.
+        sigma_scale: multiplies sigma, which maps of kind "log" have; set after training by tools/calibrate_sigma.py.
         encoder, backbone, skeleton, height, width, patch, token_width, depth, stages, heads, mlp_ratio, attn_scale,
         map_stride, maps, margin: as in `TokenPoseConfig`.
     """
@@ -76,12 +77,15 @@ class ListPoseConfig:
     map_stride: int = 4
     maps: MapKind = "gaussian"
     margin: float = 1.25
+    sigma_scale: float = 1.0
 
     def __post_init__(self) -> None:
         if self.skeleton not in SKELETONS:
             raise InputError(f"model.skeleton: no skeleton {self.skeleton!r}; there are {', '.join(SKELETONS)}")
         if not math.isfinite(self.gate_init):
             raise InputError(f"model.gate_init must be a finite number, got {self.gate_init}")
+        if not 0 < self.sigma_scale < 100:
+            raise InputError(f"model.sigma_scale must lie in 0 to 100, got {self.sigma_scale}")
         self.spec()
         check_network(self)
 
@@ -148,7 +152,7 @@ class ListPose(nn.Module):
             drawn.append(maps)
             state = Carried(self._carried(maps, tokens, features[:, frame]), torch.ones_like(valid))
         size = (self.spec.height, self.spec.width)
-        return pose_from_maps(torch.stack(drawn, dim=1), size, self.config.maps), state
+        return pose_from_maps(torch.stack(drawn, dim=1), size, self.config.maps, self.config.sigma_scale), state
 
     def forward(self, pixels: Tensor) -> PoseOutput:
         """(B, T, 3, H, W) -> the poses in all T frames, with the joints' maps."""

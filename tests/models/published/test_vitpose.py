@@ -1,19 +1,23 @@
 """ViTPose's files of three projects become the same network, and it answers as the authors' is described to."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
-from torch.nn.functional import conv2d, gelu, layer_norm, linear
+from torch.nn.functional import conv2d, gelu, interpolate, layer_norm, linear
 
 from chronopose.core.errors import InputError
 from chronopose.models import checkpoint, published
+from chronopose.models.baselines import SimpleBaselineConfig
+from chronopose.models.published import Published
 from chronopose.models.published.reading import Source, read
 from chronopose.models.published.rules import Conversion
 from chronopose.recipes.presets import PRESETS
 from tests.models.published.layouts import (
+    Shapes,
     filled,
     head_maps,
     noise_pixels,
@@ -26,10 +30,21 @@ from tests.models.published.layouts import (
 )
 
 SIZES = {"vitpose-s": (384, 12), "vitpose-b": (768, 12), "vitpose-l": (1024, 24), "vitpose-h": (1280, 32)}
+SIMPLE = {"vit_authors": "keypoint_head.final_layer", "vit_mmpose": "head.final_layer", "vit_hub": "head.conv"}
+
+
+def imported(tensors: dict[str, Tensor], preset: str = "vitpose-s") -> Published:
+    return published.convert(Source(name="vit.pth", sha256="", tensors=tensors), preset, PRESETS[preset])
 
 
 def converted(tensors: dict[str, Tensor], preset: str = "vitpose-s") -> Conversion:
-    return published.convert(Source(name="vit.pth", sha256="", tensors=tensors), preset, PRESETS[preset]).conversion
+    return imported(tensors, preset).conversion
+
+
+def simple(layout: Callable[[int, int], Shapes], preset: str = "vitpose-s") -> Shapes:
+    """The layout with the simple decoder instead of the classic one."""
+    head, final = SIMPLE[layout.__name__].split(".")
+    return simple_decoder(layout(*SIZES[preset]), f"{head}.", final, SIZES[preset][0])
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +76,7 @@ def test_the_described_files_of_the_hub_are_as_large_as_it_says(size: tuple[int,
 
 
 def _reference(tensors: dict[str, Tensor], pictures: Tensor) -> Tensor:
-    """Maps (N, 17, 64, 48) of normalised pictures: ViT-S of 12 heads, two pixels of padding, the classic decoder."""
+    """Features (N, 384, 16, 12) of normalised pictures: ViT-S of 12 heads, two pixels of padding."""
 
     def norm(x: Tensor, name: str) -> Tensor:
         return layer_norm(x, x.shape[-1:], tensors[f"{name}.weight"], tensors[f"{name}.bias"], 1e-6)
@@ -87,8 +102,7 @@ def _reference(tensors: dict[str, Tensor], pictures: Tensor) -> Tensor:
             heads.append((query[..., part] @ key[..., part].mT * 32**-0.5).softmax(-1) @ value[..., part])
         x = x + layer(torch.cat(heads, -1), f"{name}.attn.proj")
         x = x + layer(gelu(layer(norm(x, f"{name}.norm2"), f"{name}.mlp.fc1")), f"{name}.mlp.fc2")
-    grid = norm(x, "backbone.last_norm").mT.unflatten(2, (16, 12))
-    return head_maps(tensors, "keypoint_head.", 2, grid)
+    return norm(x, "backbone.last_norm").mT.unflatten(2, (16, 12))
 
 
 @torch.no_grad()
@@ -98,7 +112,7 @@ def test_the_authors_file_answers_as_their_network(theirs: dict[str, Tensor], tm
     published.save(published.convert(source, "vitpose-s", PRESETS["vitpose-s"]), tmp_path / "s.safetensors")
     model = checkpoint.load(tmp_path / "s.safetensors").model
     pixels = noise_pixels(1, 3, 256, 192)
-    wanted = _reference(theirs, normalised(pixels))
+    wanted = head_maps(theirs, "keypoint_head.", 2, _reference(theirs, normalised(pixels)))
     torch.testing.assert_close(model.encode(pixels), wanted, rtol=1e-3, atol=1e-3 * float(wanted.std()))
 
 
@@ -188,18 +202,57 @@ def test_joint_training_left_a_class_token_in_the_authors_file(theirs: dict[str,
     assert done.dropped == {"backbone.cls_token": "a class token that nothing reads"}
 
 
-@pytest.mark.parametrize(
-    ("layout", "head", "final"),
-    [
-        (vit_authors, "keypoint_head.", "final_layer"),
-        (vit_mmpose, "head.", "final_layer"),
-        (vit_hub, "head.", "conv"),
-    ],
-)
-def test_the_simple_decoder_is_refused_by_name(layout: object, head: str, final: str) -> None:
-    shapes = simple_decoder(layout(768, 12), head, final, 768)  # type: ignore[operator]
-    with pytest.raises(InputError, match="simple decoder, which cannot be built here; wanted a file with the classic"):
-        converted(shapes_alone(shapes), "vitpose-b")
+@pytest.mark.parametrize("preset", SIZES)
+@pytest.mark.parametrize("layout", [vit_authors, vit_mmpose, vit_hub])
+def test_a_file_with_the_simple_decoder_becomes_a_network_with_it(
+    preset: str, layout: Callable[[int, int], Shapes]
+) -> None:
+    shapes, width = simple(layout, preset), SIZES[preset][0]
+    made = imported(shapes_alone(shapes), preset)
+    config, done = made.config, made.conversion
+    assert isinstance(config, SimpleBaselineConfig) and (config.head, config.deconvs) == ("simple", 0)
+    assert (config.backbone, config.height, config.width) == (PRESETS[preset].backbone, 256, 192)
+    assert set(done.used) == set(shapes) and not done.dropped
+    assert done.used[f"{SIMPLE[layout.__name__]}.weight"] == "maps.weight"
+    assert tuple(done.tensors["maps.weight"].shape) == (17, width, 3, 3)
+    row = 0 if layout is vit_mmpose else width
+    numbers = sum(torch.Size(shape).numel() for shape in shapes.values())
+    assert sum(tensor.numel() for tensor in done.tensors.values()) == numbers - row
+
+
+@torch.no_grad()
+def test_the_authors_file_with_the_simple_decoder_answers_as_their_network(tmp_path: Path) -> None:
+    tensors = filled(simple(vit_authors))
+    torch.save({"state_dict": tensors}, tmp_path / "vitpose-s-simple.pth")
+    published.save(
+        published.convert(read(tmp_path / "vitpose-s-simple.pth"), "vitpose-s", PRESETS["vitpose-s"]),
+        tmp_path / "s.safetensors",
+    )
+    model = checkpoint.load(tmp_path / "s.safetensors").model
+    pixels = noise_pixels(1, 3, 256, 192)
+    features = _reference(tensors, normalised(pixels)).relu()
+    large = interpolate(features, size=(64, 48), mode="bilinear", align_corners=False)
+    final = "keypoint_head.final_layer"
+    wanted = conv2d(large, tensors[f"{final}.weight"], tensors[f"{final}.bias"], padding=1)
+    answered = model.encode(pixels)
+    assert answered.shape == (1, 17, 64, 48)
+    torch.testing.assert_close(answered, wanted, rtol=1e-3, atol=1e-3 * float(wanted.std()))
+
+
+def test_the_three_projects_files_with_the_simple_decoder_become_the_same_network() -> None:
+    tensors = filled(simple(vit_authors))
+    own = converted(tensors).tensors
+    for other, layout in ((_of_the_hub(tensors), vit_hub), (_of_mmpose(tensors), vit_mmpose)):
+        assert {name: tuple(t.shape) for name, t in other.items()} == simple(layout)
+        made = converted(other).tensors
+        assert made.keys() == own.keys() and all(torch.equal(made[name], own[name]) for name in own)
+
+
+@pytest.mark.parametrize("layout", [vit_authors, vit_mmpose, vit_hub])
+def test_a_file_with_the_backbone_alone_is_refused(layout: Callable[[int, int], Shapes]) -> None:
+    shapes = {name: shape for name, shape in simple(layout).items() if name.startswith("backbone.")}
+    with pytest.raises(InputError, match=r"^vit\.pth: it has ViTPose's backbone and no decoder; wanted a file with"):
+        converted(shapes_alone(shapes))
 
 
 def test_a_file_of_another_size_is_refused_with_the_first_five_and_how_many_more() -> None:

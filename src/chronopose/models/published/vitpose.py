@@ -1,4 +1,4 @@
-"""ViTPose's checkpoints with the classic decoder: of its authors, of mmpose, and of the Hugging Face hub.
+"""ViTPose's checkpoints with the classic or the simple decoder: of its authors, of mmpose, of the Hugging Face hub.
 
 Names and shapes were read in github.com/ViTAE-Transformer/ViTPose (Apache-2.0) at 33f49cf (`backbones/vit.py` and
 `heads/topdown_heatmap_simple_head.py`) and 98fb7f8 (`vit_moe.py`, `detectors/top_down_moe.py`); in mmpose at 296c52c
@@ -12,8 +12,13 @@ themselves were not at hand.
 - The hub's files have queries, keys and values apart; here they are one layer, in this order.
 - ViTPose+ gives part of each feed-forward output to an expert for each data set. The first is COCO's, and its rows are
   put behind the shared ones, which makes a plain ViTPose; the others, and the heads of their data sets, are left out.
-- The simple decoder, a 3 x 3 convolution over the enlarged map, is not built here, and its files are refused.
+- The simple decoder, "-simple" in a file's name, is a ReLU, a bilinear enlargement by 4 and a 3 x 3 convolution, as the
+  authors' head and mmpose at 081e3f9 (the settings) and 097a1ed (`necks/fmap_proc_neck.py`) have it. All its tensors
+  are the convolution's, under names that the classic one has too, so the transposed convolutions tell which it is, and
+  the preset's `head` and `deconvs` are changed to it.
 """
+
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -22,10 +27,8 @@ from chronopose.models.baselines import SimpleBaselineConfig
 from chronopose.models.published.mmpose import PREPROCESSOR
 from chronopose.models.published.rules import Drop, Layout, Take
 
-_SIMPLE = (
-    "it has ViTPose's simple decoder, which cannot be built here; wanted a file with the classic one, "
-    "whose name has no -simple"
-)
+_SIMPLE = {"head": "simple", "deconvs": 0}
+_HEADLESS = "it has ViTPose's backbone and no decoder; wanted a file with the classic or the simple one"
 _OTHER_DATA = "experts and heads for data sets other than COCO"
 _BLOCK = "backbone.trunk.blocks"
 _LINEAR = r"(weight|bias)"
@@ -46,8 +49,7 @@ def _without_first(tensor: Tensor, shape: torch.Size) -> Tensor:
 AUTHORS = Layout(
     project="the authors of ViTPose",
     url="https://github.com/ViTAE-Transformer/ViTPose (code Apache-2.0)",
-    sign=r"backbone\.blocks\.0\.norm1\.weight",
-    needs={r"keypoint_head\.deconv_layers\.0\.weight": _SIMPLE},
+    sign=r"keypoint_head\.deconv_layers\.0\.weight",
     rules=(
         Take(pattern=r"backbone\.pos_embed", target="backbone.trunk.pos_embed", change=_added),
         Drop(pattern=r"backbone\.cls_token", why="a class token that nothing reads"),
@@ -62,6 +64,13 @@ AUTHORS = Layout(
     ),
 )
 
+AUTHORS_SIMPLE = replace(
+    AUTHORS,
+    sign=r"backbone\.blocks\.0\.norm1\.weight",
+    needs={r"keypoint_head\.final_layer\.weight": _HEADLESS},
+    changes=_SIMPLE,
+)
+
 _MMPOSE_BLOCKS = {
     "ln1": "norm1",
     "attn.qkv": "attn.qkv",
@@ -74,8 +83,7 @@ _MMPOSE_BLOCKS = {
 MMPOSE = Layout(
     project="mmpose",
     url="https://github.com/open-mmlab/mmpose (code Apache-2.0)",
-    sign=r"backbone\.layers\.0\.ln1\.weight",
-    needs={r"head\.deconv_layers\.0\.weight": _SIMPLE},
+    sign=r"head\.deconv_layers\.0\.weight",
     rules=(
         PREPROCESSOR,
         Take(pattern=r"backbone\.pos_embed", target="backbone.trunk.pos_embed", change=_without_first),
@@ -93,6 +101,13 @@ MMPOSE = Layout(
     ),
 )
 
+MMPOSE_SIMPLE = replace(
+    MMPOSE,
+    sign=r"backbone\.layers\.0\.ln1\.weight",
+    needs={r"head\.final_layer\.weight": _HEADLESS},
+    changes=_SIMPLE,
+)
+
 _HUB_LAYER = r"backbone\.encoder\.layer\.(\d+)"
 _HUB_BLOCKS = {
     "layernorm_before": "norm1",
@@ -105,8 +120,7 @@ _HUB_BLOCKS = {
 HUB = Layout(
     project="the Hugging Face hub",
     url="https://huggingface.co/usyd-community",
-    sign=r"backbone\.encoder\.layer\.0\.layernorm_before\.weight",
-    needs={r"head\.deconv1\.weight": _SIMPLE},
+    sign=r"head\.deconv1\.weight",
     rules=(
         Take(pattern=r"backbone\.embeddings\.position_embeddings", target="backbone.trunk.pos_embed", change=_added),
         Take(
@@ -136,7 +150,14 @@ HUB = Layout(
     ),
 )
 
+HUB_SIMPLE = replace(
+    HUB,
+    sign=r"backbone\.encoder\.layer\.0\.layernorm_before\.weight",
+    needs={r"head\.conv\.weight": _HEADLESS},
+    changes=_SIMPLE,
+)
+
 
 def layouts(_: SimpleBaselineConfig) -> tuple[Layout, ...]:
-    """Those of a ViTPose network."""
-    return AUTHORS, MMPOSE, HUB
+    """Those of a ViTPose network; the classic ones come first, whose files have the signs of the simple ones too."""
+    return AUTHORS, MMPOSE, HUB, AUTHORS_SIMPLE, MMPOSE_SIMPLE, HUB_SIMPLE

@@ -1,10 +1,10 @@
 """The bundled pose models side by side: accuracy on the same persons, cost, speed, and how long an answer waits.
 
-    python benchmarks/three_models.py --lspet FOLDER --real-persons FOLDER --rendered FOLDER
+    python benchmarks/side_by_side.py --lspet FOLDER --real-persons FOLDER --rendered FOLDER
 
 Folders as for `default_model.py`, and judged by the same code. Speed is of one person in a stream on one thread: a
 frame encoded once and fused once, in the rounds of a run that asks the models in turn, so that a busy machine disturbs
-all of them alike. Prints the page and writes it, by default to benchmarks/three_models.md.
+all of them alike. Prints the page and writes it, by default to benchmarks/side_by_side.md.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from chronopose.inference.estimator import load
 from chronopose.inference.stream import shown
 from chronopose.models.complexity import complexity
 
-MODELS = ("dsta-small", "listpose-small", "ftp-small")
+MODELS = ("dsta-small", "listpose-small")
 ROWS = (
     ("LSP-extended", "all"),
     ("real_persons", "all"),
@@ -136,7 +136,7 @@ def page(arguments: argparse.Namespace) -> str:
     few = f", **the first {arguments.limit} persons only**" if arguments.limit is not None else ""
     parts = [
         "# The bundled pose models side by side\n",
-        f"`python benchmarks/three_models.py --lspet FOLDER --real-persons FOLDER --rendered FOLDER`{few}\n",
+        f"`python benchmarks/side_by_side.py --lspet FOLDER --real-persons FOLDER --rendered FOLDER`{few}\n",
         "\n".join(lines),
         ABOUT.format(rounds=ROUNDS),
         accuracy_table(names, sets),
