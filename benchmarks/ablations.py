@@ -51,13 +51,14 @@ class Run:
     seed: int
     steps: int | None
     work: Path
+    features: str | None = None
 
     def config(self) -> ablation.Config:
         """The recipe's settings with this seed."""
         config = ablation.config(self.variant)
         steps = config.train.steps if self.steps is None else self.steps
         train = replace(config.train, seed=self.seed, steps=steps, checkpoint_every=steps)
-        return replace(config, kept=self.work, train=train)
+        return replace(config, kept=self.work, train=train, features=self.features or config.features)
 
     @property
     def folder(self) -> Path:
@@ -67,10 +68,11 @@ class Run:
     @property
     def digest(self) -> str:
         """Of all settings: a result belongs to these alone."""
-        config = replace(self.config(), kept=None)
-        told = json.dumps(
-            [dataclasses.asdict(config), ablation.fingerprint(config), CLIPS], sort_keys=True, default=str
-        )
+        config = self.config()
+        # What the weights are counts, not what their file is called.
+        named = replace(config, kept=None, features=ablation.config(self.variant).features)
+        settings = [dataclasses.asdict(named), ablation.fingerprint(config), CLIPS]
+        told = json.dumps(settings, sort_keys=True, default=str)
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
@@ -132,10 +134,14 @@ def finished(runs: Sequence[Run], file: Path) -> Results:
     return found
 
 
-def plan(tables: Sequence[Table], seeds: int, steps: int | None, work: Path) -> list[Run]:
+def plan(tables: Sequence[Table], seeds: int, steps: int | None, work: Path, features: str | None = None) -> list[Run]:
     """All runs table by table, seeds innermost; no run twice."""
     variants = dict.fromkeys(row.variant for table in tables for row in table.rows)
-    return [Run(variant=name, seed=seed, steps=steps, work=work) for name in variants for seed in range(seeds)]
+    return [
+        Run(variant=name, seed=seed, steps=steps, work=work, features=features)
+        for name in variants
+        for seed in range(seeds)
+    ]
 
 
 def performed(runs: Sequence[Run], jobs: int) -> Iterator[dict[str, Any]]:
@@ -208,7 +214,9 @@ def table_text(table: Table, results: Results, steps: int | None) -> list[str]:
     return [*lines, ""]
 
 
-def report(tables: Sequence[Table], results: Results, seeds: int, steps: int | None, work: Path) -> str:
+def report(
+    tables: Sequence[Table], results: Results, seeds: int, steps: int | None, work: Path, features: str | None = None
+) -> str:
     """The whole page."""
     complete = {name: by_seed for name, by_seed in results.items() if len(by_seed) >= seeds}
     config = ablation.config("dsta-std")
@@ -217,6 +225,10 @@ def report(tables: Sequence[Table], results: Results, seeds: int, steps: int | N
     seconds = sum(result["seconds"] for by_seed in complete.values() for result in by_seed.values())
     shown_steps = "" if steps is None else f" --steps {steps}"
     own_steps = "" if steps is None else f" Here every run has {steps} steps."
+    bundled, used = (
+        ablation.fingerprint(one) for one in (config, replace(config, features=features or config.features))
+    )
+    whose = f"the bundled {config.features}" if used == bundled else f"weights other than {config.features} as it ships"
     trunk, crop = config.model.backbone, f"{config.model.height} x {config.model.width}"
     text = [
         "# The papers' ablations, small",
@@ -225,7 +237,7 @@ def report(tables: Sequence[Table], results: Results, seeds: int, steps: int | N
         f" {seconds / 60:.0f} minutes of one CPU core for the training of the rows below.",
         "",
         f"The networks are those of the papers with few blocks, on crops of {crop} pixels. All start from the backbone"
-        f" of the bundled {config.features} ({trunk.name}), as the papers start from pre-trained ones; unless a table"
+        f" of {whose} ({trunk.name}; sha256 {used[:16]}), as the papers start from pre-trained ones; unless a table"
         " says otherwise it stays as it is, its maps are computed once, and variants differ in what they make of the"
         f" same maps; steps are of {config.train.batch_size} windows. They learn from"
         f" {config.people.clips:,} clips of people drawn by code, in front of whom something passes by or stands for a"
@@ -258,17 +270,18 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=None, help="of every run, instead of the recipe's")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--out", type=Path, default=None)
+    parser.add_argument("--features", default=None, help="weights to start from, instead of the bundled ones")
     parser.add_argument("--report", action="store_true", help="write the tables of what is finished")
     given = parser.parse_args()
     logging.disable(logging.INFO)
     tables = [TABLES[name] for name in given.only]
     given.work.mkdir(parents=True, exist_ok=True)
     file = given.work / "results.jsonl"
-    runs = plan(tables, given.seeds, given.steps, given.work)
+    runs = plan(tables, given.seeds, given.steps, given.work, given.features)
     results = finished(runs, file)
 
     def write() -> None:
-        text = report(tables, results, given.seeds, given.steps, given.work)
+        text = report(tables, results, given.seeds, given.steps, given.work, given.features)
         if given.out is None:
             print(text, end="")
             return

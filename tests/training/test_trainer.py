@@ -142,7 +142,7 @@ def test_a_run_that_does_not_fit_is_refused(tmp_path: Path, changes: dict[str, o
 
 def test_another_model_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(tmp_path, 4)
-    monkeypatch.setattr("tiny_run.TinyModel", lambda: nn.Sequential(nn.Flatten(), nn.Linear(192, 3)))
+    monkeypatch.setattr("tests.training.tiny_run.TinyModel", lambda: nn.Sequential(nn.Flatten(), nn.Linear(192, 3)))
     with pytest.raises(InputError, match="the checkpoint of step 4 does not fit this run's model") as caught:
         run(tmp_path, 8, resume=True)
     assert "\n" not in str(caught.value)
