@@ -229,11 +229,13 @@ def report(
         ablation.fingerprint(one) for one in (config, replace(config, features=features or config.features))
     )
     whose = f"the bundled {config.features}" if used == bundled else f"weights other than {config.features} as it ships"
+    shown_features = "" if used == bundled else " --features FILE"
     trunk, crop = config.model.backbone, f"{config.model.height} x {config.model.width}"
     text = [
         "# The papers' ablations, small",
         "",
-        f"`python benchmarks/ablations.py --work FOLDER --seeds {seeds}{shown_steps}`, written by that script;"
+        f"`python benchmarks/ablations.py --work FOLDER --seeds {seeds}{shown_steps}{shown_features}`, written by that"
+        " script;"
         f" {seconds / 60:.0f} minutes of one CPU core for the training of the rows below.",
         "",
         f"The networks are those of the papers with few blocks, on crops of {crop} pixels. All start from the backbone"
