@@ -10,7 +10,7 @@ one pass. Prints the page and writes it, by default to benchmarks/default_model.
 import argparse
 import hashlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -298,7 +298,11 @@ def parsed(given: Sequence[str] | None) -> argparse.Namespace:
 
 def main(given: Sequence[str] | None = None) -> int:
     """Prints and writes the page; 1 where an input is at fault."""
-    arguments = parsed(given)
+    return written(page, parsed(given))
+
+
+def written(page: Callable[[argparse.Namespace], str], arguments: argparse.Namespace) -> int:
+    """Prints a page and writes it to `arguments.out`; 1 where an input is at fault."""
     try:
         text = page(arguments)
         with replacing(arguments.out) as waiting:

@@ -17,12 +17,10 @@ from typing import Any
 
 import passes
 import torch
-from default_model import MEASURES, accuracy, identity, listed, table
+from default_model import MEASURES, accuracy, identity, listed, table, written
 from passes import OCCLUDED, Judged, Networks
 
 from chronopose.clips.contract import PoseModel
-from chronopose.core.errors import InputError
-from chronopose.core.files import replacing
 from chronopose.data.coco import CocoPeople
 from chronopose.inference.estimator import load
 from chronopose.inference.stream import shown
@@ -156,15 +154,7 @@ def main(given: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(given)
     if not (arguments.lspet or arguments.real_persons or arguments.rendered):
         parser.error("nothing to measure: give at least one folder")
-    try:
-        text = page(arguments)
-        with replacing(arguments.out) as waiting:
-            waiting.write_text(text, encoding="utf-8")
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(text, end="")
-    return 0
+    return written(page, arguments)
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def test_the_stem_is_the_beginning_of_timms_hrnet() -> None:
     weights = {name: value for name, value in whole.state_dict().items() if name in encoder.trunk.state_dict()}
     encoder.trunk.load_state_dict(weights)
     with torch.no_grad():
-        normal = (given - encoder.mean) / encoder.std
+        normal = (given - encoder.normal.mean) / encoder.normal.std
         first = whole.act1(whole.bn1(whole.conv1(normal)))
         wanted = whole.layer1(whole.act2(whole.bn2(whole.conv2(first))))
         torch.testing.assert_close(encoder(given), wanted)

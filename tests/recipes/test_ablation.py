@@ -12,11 +12,10 @@ import torch
 from chronopose.clips.augment import example
 from chronopose.core.errors import InputError
 from chronopose.data.synthetic import SyntheticConfig, SyntheticPeople
-from chronopose.models import MODELS, checkpoint
+from chronopose.models import checkpoint, network_of
 from chronopose.recipes import ablation
 from chronopose.recipes.ablation import VARIANTS
 from chronopose.recipes.ablation_clips import WINDOW, HiddenInKey, KeptClips, KeptMaps, held_out, hidden_for_a_moment
-from chronopose.recipes.presets import kind_of
 from chronopose.training.sampler import collate
 from tests.recipes.tiny_folders import rendered
 
@@ -28,7 +27,7 @@ PEOPLE = SyntheticConfig(clips=4, frames=5, width=64, height=64, people=(1, 1), 
 def test_a_variant_builds_and_answers_its_key_frame(name: str) -> None:
     config = ablation.config(name)
     assert config.train.steps > 0
-    model: Any = MODELS[kind_of(config.model)][1](config.model)
+    model: Any = network_of(config.model)
     spec = model.spec
     assert set(spec.offsets) <= set(WINDOW)
     with torch.no_grad():
@@ -101,7 +100,7 @@ def test_from_kept_maps_it_answers_what_it_answers_from_the_crops(name: str, tmp
 
 def test_the_mean_over_frames_does_not_know_their_order() -> None:
     torch.manual_seed(0)
-    mean, known = (MODELS["dsta"][1](ablation.config(f"dsta-{name}").model).eval() for name in ("mean", "td"))
+    mean, known = (network_of(ablation.config(f"dsta-{name}").model).eval() for name in ("mean", "td"))
     features = torch.randn(2, 3, 15, ablation.config("dsta-mean").model.token_width)
     averaged = features.mean(1, keepdim=True).expand(-1, 3, -1, -1)
 
@@ -122,7 +121,7 @@ def test_a_variant_starts_from_the_bundled_backbone_and_what_else_it_names() -> 
     bundled = checkpoint.load("dsta-small").model.state_dict()
 
     def same(name: str, parts: tuple[str, ...]) -> bool:
-        model: Any = MODELS[kind_of(VARIANTS[name].model)][1](VARIANTS[name].model)
+        model: Any = network_of(VARIANTS[name].model)
         ablation.start(model, "dsta-small", VARIANTS[name].parts)
         own = {key: value for key, value in model.state_dict().items() if key.startswith(parts)}
         return bool(own) and all(key in bundled and torch.equal(value, bundled[key]) for key, value in own.items())
@@ -132,7 +131,7 @@ def test_a_variant_starts_from_the_bundled_backbone_and_what_else_it_names() -> 
     assert same("listpose-copy", ("backbone.",))
     assert not same("dsta-std", ("aggregate.",)), "what is compared starts anew"
     other = dataclasses.replace(ablation.config("dsta-std").model.backbone, neck_width=16)
-    model = MODELS["dsta"][1](dataclasses.replace(VARIANTS["dsta-std"].model, backbone=other))
+    model = network_of(dataclasses.replace(VARIANTS["dsta-std"].model, backbone=other))
     with pytest.raises(InputError, match=r"features dsta-small: not the same backbone: backbone\.neck"):
         ablation.start(model, "dsta-small", ("backbone.",))
     with pytest.raises(InputError, match="encoder none keeps the backbone of features, got none"):
@@ -141,12 +140,12 @@ def test_a_variant_starts_from_the_bundled_backbone_and_what_else_it_names() -> 
 
 def test_a_coarser_backbone_takes_the_upper_levels_of_the_light_path() -> None:
     fine: Any = checkpoint.load("dsta-small").model
-    coarse: Any = MODELS["ftp_pose"][1](VARIANTS["ftp-base"].model).eval()
+    coarse: Any = network_of(VARIANTS["ftp-base"].model).eval()
     ablation.start(coarse, "dsta-small", ("backbone.",))
     neck = fine.backbone.neck
     pixels = torch.randint(0, 255, (1, 3, 192, 144), generator=torch.Generator().manual_seed(0)).float()
     with torch.no_grad():
-        normal = (pixels - fine.backbone.mean) / fine.backbone.std
+        normal = (pixels - fine.backbone.normal.mean) / fine.backbone.normal.std
         maps = fine.backbone.trunk(normal)[fine.backbone.first :]
         top = neck.narrow[-1](maps[-1])
         joined = neck.narrow[-2](maps[-2]) + torch.nn.functional.interpolate(top, size=maps[-2].shape[-2:])
@@ -256,7 +255,7 @@ def test_kept_maps_and_crops_are_judged_alike(benchmark: Any, monkeypatch: pytes
     monkeypatch.setattr(benchmark, "CLIPS", 6)
     kept = dataclasses.replace(ablation.config("dsta-td"), people=PEOPLE)
     torch.manual_seed(0)
-    model: Any = MODELS["dsta"][1](kept.model)
+    model: Any = network_of(kept.model)
     ablation.start(model, "dsta-small", ("backbone.", "jfd."))
     from_crops = benchmark.judged(model, dataclasses.replace(kept, encoder="all"))
     from_maps = benchmark.judged(model, kept)

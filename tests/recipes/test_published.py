@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from chronopose.clips.contract import ClipSpec
 from chronopose.core.errors import InputError
-from chronopose.models import MODELS
+from chronopose.models import network_of
 from chronopose.models.complexity import complexity
-from chronopose.recipes.presets import PRESETS, describe, kind_of
+from chronopose.recipes.presets import PRESETS, describe
 from chronopose.recipes.published import PUBLISHED, Figure, Published, compare, macs_of, parameters_of
 
 
@@ -19,7 +19,7 @@ from chronopose.recipes.published import PUBLISHED, Figure, Published, compare, 
 def on_paper(name: str) -> Any:
     """A preset's network without memory for its weights."""
     with torch.device("meta"):
-        return MODELS[kind_of(PRESETS[name])][1](PRESETS[name]).eval()
+        return network_of(PRESETS[name]).eval()
 
 
 def figures(published: Published) -> list[Figure]:

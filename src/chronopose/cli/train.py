@@ -35,8 +35,8 @@ def train(
     Parameters
     ----------
     recipe
-        A recipe of chronopose.recipes: smoke, default, listpose, dsta, person; or ablation/NAME, where ablation/ lists
-        the names.
+        A recipe of chronopose.recipes: smoke, default, listpose, ftp_pose, dsta, person; or ablation/NAME, where
+        ablation/ lists the names.
     flags
         Fields of the recipe, and --out, --config, --resume, --pretrained, --backbone, --print-config.
     """

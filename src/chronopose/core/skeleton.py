@@ -155,3 +155,9 @@ LSP_14 = _skeleton(
 )
 
 SKELETONS = {s.name: s for s in (COCO_17, POSETRACK_15, PENN_13, JHMDB_15, LSP_14)}
+
+
+def check_known(name: str, field: str) -> None:
+    """Raises `InputError`, which names the field of a config, where there is no skeleton of that name."""
+    if name not in SKELETONS:
+        raise InputError(f"{field}: no skeleton {name!r}; there are {', '.join(SKELETONS)}")

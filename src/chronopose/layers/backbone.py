@@ -57,14 +57,10 @@ class Backbone(nn.Module):
     is used.
     """
 
-    mean: Tensor
-    std: Tensor
-
     def __init__(self, config: BackboneConfig, height: int, width: int) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1) * 255, persistent=False)
-        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1) * 255, persistent=False)
         self.size = (height, width)
+        self.normal = NormalPixels(self.size)
         self.frozen = False
         self.neck: TopDown | None = None
         if config.stride is None:
@@ -108,11 +104,7 @@ class Backbone(nn.Module):
         return cast(Tensor, features).shape
 
     def forward(self, pixels: Tensor) -> Float[Tensor, "N C h w"]:
-        if tuple(pixels.shape[-2:]) != self.size:
-            raise ValueError(
-                f"this model wants crops of {self.size[0]} x {self.size[1]} pixels, got {tuple(pixels.shape)}"
-            )
-        normal = (pixels.to(self.std.dtype) - self.mean) / self.std
+        normal = self.normal(pixels)
         if self.neck is not None:
             return cast(Tensor, self.neck(self.trunk(normal)[self.first :]))
         return self._as_map(self.trunk.forward_features(normal))
@@ -128,6 +120,30 @@ class Backbone(nn.Module):
         if getattr(self.trunk, "output_fmt", "NCHW") == "NHWC":
             return cast(Tensor, features.permute(0, 3, 1, 2))
         return cast(Tensor, features)
+
+
+class NormalPixels(nn.Module):
+    """Pixels (N, 3, H, W), uint8 or float in 0..255 RGB, by ImageNet's mean and deviation, as timm's own weights want.
+
+    Args:
+        size: height and width of the only crops taken, None for pictures of any size.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, size: tuple[int, int] | None = None) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1) * 255, persistent=False)
+        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1) * 255, persistent=False)
+        self.size = size
+
+    def forward(self, pixels: Tensor) -> Float[Tensor, "N 3 H W"]:
+        if self.size is not None and tuple(pixels.shape[-2:]) != self.size:
+            raise ValueError(
+                f"this model wants crops of {self.size[0]} x {self.size[1]} pixels, got {tuple(pixels.shape)}"
+            )
+        return (pixels.to(self.std.dtype) - self.mean) / self.std
 
 
 class TopDown(nn.Module):

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from chronopose.core.errors import InputError
-from chronopose.layers.backbone import Backbone, BackboneConfig
+from chronopose.layers.backbone import Backbone, BackboneConfig, NormalPixels
 
 Encoder = Literal["stem", "raw", "hrnet_w32_s3", "hrnet_w48_s3", "timm"]
 """What looks at single frames: HRNet's stem with its first four bottlenecks (stride 4, 256 channels), nothing at all
@@ -113,14 +113,9 @@ class FrameEncoder(nn.Module):
     Modules have timm's names for HRNet, so that its weights fit.
     """
 
-    mean: Tensor
-    std: Tensor
-
     def __init__(self, kind: Literal["stem", "raw", "hrnet_w32_s3", "hrnet_w48_s3"], height: int, width: int) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1) * 255, persistent=False)
-        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1) * 255, persistent=False)
-        self.size = (height, width)
+        self.normal = NormalPixels((height, width))
         self.frozen = False
         self.trunk: Any = nn.Identity() if kind == "raw" else _stem() if kind == "stem" else _to_stage_3(kind[:-3])
         self.channels = _CHANNELS[kind]
@@ -137,11 +132,7 @@ class FrameEncoder(nn.Module):
         return super().train(mode and not self.frozen)
 
     def forward(self, pixels: Tensor) -> Float[Tensor, "N C h w"]:
-        if tuple(pixels.shape[-2:]) != self.size:
-            raise ValueError(
-                f"this model wants crops of {self.size[0]} x {self.size[1]} pixels, got {tuple(pixels.shape)}"
-            )
-        normal = (pixels.to(self.std.dtype) - self.mean) / self.std
+        normal = self.normal(pixels)
         if isinstance(self.trunk, nn.Sequential | nn.Identity):
             return cast(Tensor, self.trunk(normal))
         return cast(Tensor, self.trunk.forward_features(normal)[0])

@@ -20,3 +20,13 @@ MODELS: dict[str, tuple[type[Any], type[nn.Module]]] = {
     "simple_baseline": (SimpleBaselineConfig, SimpleBaseline),
     "tokenpose": (TokenPoseConfig, TokenPose),
 }
+
+
+def kind_of(config: Any) -> str:
+    """The kind of model, a key of `MODELS`, that a config is for."""
+    return next(kind for kind, (config_class, _) in MODELS.items() if type(config) is config_class)
+
+
+def network_of(config: Any) -> Any:
+    """The network that a config describes, with the weights that it starts from."""
+    return MODELS[kind_of(config)][1](config)

@@ -39,7 +39,7 @@ from torch import Tensor, nn
 from chronopose.clips.contract import ClipSpec, PoseOutput
 from chronopose.clips.heatmap import MapKind, pose_from_maps
 from chronopose.core.errors import InputError
-from chronopose.core.skeleton import SKELETONS
+from chronopose.core.skeleton import SKELETONS, check_known
 from chronopose.layers.backbone import Backbone, BackboneConfig
 
 
@@ -71,7 +71,7 @@ class SimpleBaselineConfig:
     margin: float = 1.25
 
     def __post_init__(self) -> None:
-        _check_skeleton(self.skeleton)
+        check_known(self.skeleton, "model.skeleton")
         if self.head not in ("deconv", "simple"):
             raise InputError(f"model.head must be deconv or simple, got {self.head!r}")
         if not 0 <= self.deconvs <= 3:
@@ -151,7 +151,7 @@ class RegressionConfig:
     margin: float = 1.25
 
     def __post_init__(self) -> None:
-        _check_skeleton(self.skeleton)
+        check_known(self.skeleton, "model.skeleton")
         self.spec()
 
     def spec(self) -> ClipSpec:
@@ -192,8 +192,3 @@ class Regression(nn.Module):
     def forward(self, pixels: Tensor) -> PoseOutput:
         """(B, 1, 3, H, W) -> the pose in that frame, with sigma."""
         return self.fuse(torch.unflatten(self.encode(pixels.flatten(0, 1)), 0, pixels.shape[:2]))[0]
-
-
-def _check_skeleton(name: str) -> None:
-    if name not in SKELETONS:
-        raise InputError(f"model.skeleton: no skeleton {name!r}; there are {', '.join(SKELETONS)}")

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from chronopose.core.errors import InputError
 from chronopose.core.files import replacing
-from chronopose.models import MODELS
+from chronopose.models import MODELS, kind_of, network_of
 
 LARGEST_HEADER = 1 << 20
 """Bytes of JSON that a checkpoint's config and card may take."""
@@ -57,7 +57,7 @@ def save(model: nn.Module, path: Path, card: Card, dtype: torch.dtype = torch.fl
     The file is written beside its place and renamed, so a full disk leaves the older file as it was.
     """
     config: Any = model.config
-    kind = next(kind for kind, (config_class, _) in MODELS.items() if type(config) is config_class)
+    kind = kind_of(config)
     tensors = {
         name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).contiguous().cpu()
         for name, tensor in model.state_dict().items()
@@ -86,7 +86,7 @@ def load(name_or_path: str | Path, window: tuple[int, ...] | None = None) -> Che
             raise InputError(f"{path}: a {kind} model has no window that could be changed; got {window}")
         tensors = _stretched(tensors, config.offsets, window)
         config = dataclasses.replace(config, offsets=window)
-    model = MODELS[kind][1](config)
+    model = network_of(config)
     _fill(model, tensors, str(path))
     return Checkpoint(name=path.stem, kind=kind, model=model.eval(), card=card)
 

@@ -35,7 +35,7 @@ from torch import Tensor, nn
 
 from chronopose.clips.contract import ClipSpec, PoseOutput
 from chronopose.core.errors import InputError
-from chronopose.core.skeleton import SKELETONS, Skeleton
+from chronopose.core.skeleton import SKELETONS, Skeleton, check_known
 from chronopose.layers.backbone import Backbone, BackboneConfig
 from chronopose.layers.position import grid_code
 from chronopose.layers.transformer import Transformer
@@ -88,8 +88,7 @@ class DSTAConfig:
     sigma_scale: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.skeleton not in SKELETONS:
-            raise InputError(f"model.skeleton: no skeleton {self.skeleton!r}; there are {', '.join(SKELETONS)}")
+        check_known(self.skeleton, "model.skeleton")
         if self.token_width % self.heads:
             raise InputError(f"model.token_width must be a multiple of heads {self.heads}, got {self.token_width}")
         if self.extra_tokens < 0 or self.depth < 1 or self.hidden < 1:

@@ -39,7 +39,7 @@ from torch.nn.functional import interpolate, scaled_dot_product_attention
 from chronopose.clips.contract import ClipSpec, PoseOutput
 from chronopose.clips.heatmap import MapKind, pose_from_maps
 from chronopose.core.errors import InputError
-from chronopose.core.skeleton import SKELETONS
+from chronopose.core.skeleton import SKELETONS, check_known
 from chronopose.layers.backbone import Backbone, BackboneConfig
 from chronopose.layers.density_peaks import density_peaks, highest
 from chronopose.layers.transformer import Attention, Block
@@ -108,8 +108,7 @@ class FTPPoseConfig:
     margin: float = 1.25
 
     def __post_init__(self) -> None:
-        if self.skeleton not in SKELETONS:
-            raise InputError(f"model.skeleton: no skeleton {self.skeleton!r}; there are {', '.join(SKELETONS)}")
+        check_known(self.skeleton, "model.skeleton")
         choices = {
             "hr_scale": (2, 4),
             "upsample": get_args(Upsample),

@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from chronopose.clips.contract import Carried, ClipSpec, PoseOutput
 from chronopose.clips.heatmap import MapKind, pose_from_maps
 from chronopose.core.errors import InputError
-from chronopose.core.skeleton import SKELETONS
+from chronopose.core.skeleton import SKELETONS, check_known
 from chronopose.layers.backbone import BackboneConfig
 from chronopose.layers.tokenpose import Encoder, TokenNetwork, check_network, frame_encoder, start_linear
 
@@ -80,8 +80,7 @@ class ListPoseConfig:
     sigma_scale: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.skeleton not in SKELETONS:
-            raise InputError(f"model.skeleton: no skeleton {self.skeleton!r}; there are {', '.join(SKELETONS)}")
+        check_known(self.skeleton, "model.skeleton")
         if not math.isfinite(self.gate_init):
             raise InputError(f"model.gate_init must be a finite number, got {self.gate_init}")
         if not 0 < self.sigma_scale < 100:

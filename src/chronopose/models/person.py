@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from chronopose.core.errors import InputError
+from chronopose.layers.backbone import NormalPixels
 
 STRIDE = 8
 COARSEST = 32
@@ -64,14 +65,10 @@ class PersonOutput(NamedTuple):
 class PersonModel(nn.Module):
     """(B, 3, H, W) pixels, uint8 or float in 0..255 RGB, H and W multiples of 32 -> `PersonOutput`."""
 
-    mean: Tensor
-    std: Tensor
-
     def __init__(self, config: PersonConfig) -> None:
         super().__init__()
         self.config = config
-        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1) * 255, persistent=False)
-        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1) * 255, persistent=False)
+        self.normal = NormalPixels()
         if not timm.is_model(config.backbone):
             raise InputError(f"backbone {config.backbone!r} is not a timm model")
         trunk: Any = timm.create_model(config.backbone, pretrained=False, features_only=True, out_indices=(2, 3, 4))
@@ -94,7 +91,7 @@ class PersonModel(nn.Module):
         if pixels.shape[-1] % COARSEST or pixels.shape[-2] % COARSEST:
             raise InputError(f"pictures must have sides that are multiples of {COARSEST}, got {tuple(pixels.shape)}")
         # Depthwise convolutions are twice as fast on a CPU when the channels lie together.
-        normal = ((pixels - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+        normal = self.normal(pixels).contiguous(memory_format=torch.channels_last)
         merged = self.head(self.neck(self.trunk(normal)))  # (B, D, h, w)
         logit = self.logit(merged).flatten(1)  # (B, h w)
         reach = self.reach(merged).flatten(2).transpose(1, 2)  # (B, h w, 4)

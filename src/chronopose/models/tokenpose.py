@@ -23,8 +23,7 @@ from torch import Tensor, nn
 
 from chronopose.clips.contract import ClipSpec, PoseOutput
 from chronopose.clips.heatmap import MapKind, pose_from_maps
-from chronopose.core.errors import InputError
-from chronopose.core.skeleton import SKELETONS
+from chronopose.core.skeleton import SKELETONS, check_known
 from chronopose.layers.backbone import BackboneConfig
 from chronopose.layers.tokenpose import Encoder, TokenNetwork, check_network, frame_encoder
 
@@ -68,8 +67,7 @@ class TokenPoseConfig:
     margin: float = 1.25
 
     def __post_init__(self) -> None:
-        if self.skeleton not in SKELETONS:
-            raise InputError(f"model.skeleton: no skeleton {self.skeleton!r}; there are {', '.join(SKELETONS)}")
+        check_known(self.skeleton, "model.skeleton")
         self.spec()
         check_network(self)
 

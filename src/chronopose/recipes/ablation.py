@@ -27,14 +27,13 @@ from chronopose.layers.backbone import Backbone, BackboneConfig
 from chronopose.losses.combine import LossSum
 from chronopose.losses.heatmap import HeatmapCrossEntropy, heatmap_loss
 from chronopose.losses.rle import RLELoss
-from chronopose.models import MODELS, checkpoint
+from chronopose.models import checkpoint, network_of
 from chronopose.models.baselines import SimpleBaselineConfig
 from chronopose.models.checkpoint import Card
 from chronopose.models.dsta import DSTAConfig
 from chronopose.models.ftp_pose import FTPPoseConfig
 from chronopose.models.listpose import ListPoseConfig
 from chronopose.recipes.ablation_clips import KeptMaps, for_training
-from chronopose.recipes.presets import kind_of
 from chronopose.training.config import OptimConfig, TrainConfig
 
 STEPS = 300
@@ -256,7 +255,7 @@ def config(name: str) -> Config:
 
 def build(config: Config) -> tuple[nn.Module, nn.Module, KeptMaps | TrainingClips]:
     """Model, loss and data of a run."""
-    model: Any = MODELS[kind_of(config.model)][1](config.model)
+    model: Any = network_of(config.model)
     if config.features is not None:
         start(model, config.features, config.parts)
     loss: nn.Module

@@ -58,16 +58,8 @@ class Config:
     )
     data: MixtureConfig = field(default_factory=MixtureConfig)
     augment: AugmentConfig = mixture.AUGMENT
-    optim: OptimConfig = field(
-        default_factory=lambda: OptimConfig(
-            lr=1e-3, weight_decay=0.05, warmup_steps=300, schedule="cosine", final_lr_fraction=0.02, clip_norm=10.0
-        )
-    )
-    train: TrainConfig = field(
-        default_factory=lambda: TrainConfig(
-            steps=5000, batch_size=32, ema_decay=0.998, checkpoint_every=500, log_every=50, seed=1
-        )
-    )
+    optim: OptimConfig = mixture.OPTIM
+    train: TrainConfig = mixture.TRAIN
 
 
 def config() -> Config:

@@ -1,4 +1,4 @@
-"""What the bundled pose models learn from: photographs, rendered clips, JHMDB, people drawn by code."""
+"""What the bundled pose models learn from, and how: photographs, rendered clips, JHMDB, people drawn by code."""
 
 import math
 from dataclasses import dataclass
@@ -13,11 +13,17 @@ from chronopose.data.sources import DRAWN, JHMDB, LSPET, RENDERED, Source, liste
 from chronopose.data.synthetic import SyntheticConfig, SyntheticPeople
 from chronopose.data.training import Share
 from chronopose.models.checkpoint import Card
+from chronopose.training.config import OptimConfig, TrainConfig
 
 AUGMENT = AugmentConfig(
     scale=0.25, rotate_deg=40.0, rotate=0.6, half_body=0.1, colour=0.4, erase=0.4, erase_moving=0.7, erase_textured=0.5
 )
 """How training crops stray."""
+
+OPTIM = OptimConfig(
+    lr=1e-3, weight_decay=0.05, warmup_steps=300, schedule="cosine", final_lr_fraction=0.02, clip_norm=10.0
+)
+TRAIN = TrainConfig(steps=5000, batch_size=32, ema_decay=0.998, checkpoint_every=500, log_every=50, seed=1)
 
 
 @dataclass(frozen=True, kw_only=True)

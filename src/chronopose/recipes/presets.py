@@ -7,7 +7,7 @@ import torch
 
 from chronopose.core.errors import InputError
 from chronopose.layers.backbone import BackboneConfig
-from chronopose.models import MODELS, checkpoint
+from chronopose.models import checkpoint, kind_of, network_of
 from chronopose.models.baselines import RegressionConfig, SimpleBaselineConfig
 from chronopose.models.checkpoint import Card
 from chronopose.models.complexity import complexity
@@ -61,11 +61,6 @@ PRESETS: dict[str, Any] = {
 }
 
 
-def kind_of(config: Any) -> str:
-    """The kind of model, a key of `MODELS`, that a config is for."""
-    return next(kind for kind, (config_class, _) in MODELS.items() if type(config) is config_class)
-
-
 def describe_all() -> Iterator[dict[str, Any]]:
     """A row for every bundled model and every preset, each as soon as it is counted: the largest take a second."""
     return (describe(name) for name in [*checkpoint.bundled(), *PRESETS])
@@ -88,8 +83,8 @@ def describe(name: str) -> dict[str, Any]:
         except InputError as error:
             raise InputError(f"{error}; presets are {', '.join(PRESETS)}") from None
     with torch.device("meta"):
-        model = MODELS[kind][1](config)
-        cost = complexity(model)
+        model = network_of(config)
+    cost = complexity(model)
     spec: Any = getattr(model, "spec", None)
     return {
         "name": name,

@@ -21,9 +21,9 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from chronopose.losses.rle import RealNVP
-from chronopose.models import MODELS, checkpoint
+from chronopose.models import checkpoint, network_of
 from chronopose.models.complexity import complexity
-from chronopose.recipes.presets import PRESETS, kind_of
+from chronopose.recipes.presets import PRESETS
 
 Rule = Literal["products", "hrnet", "mmcv"]
 
@@ -184,7 +184,7 @@ def compare(name: str) -> dict[str, Any]:
     """
     config = PRESETS[name] if name in PRESETS else checkpoint.describe(name)[1]
     with torch.device("meta"):
-        model = MODELS[kind_of(config)][1](config).eval()
+        model = network_of(config).eval()
     counted = complexity(model)
     published = PUBLISHED.get(name)
     parameters = counted.parameters

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from chronopose.core.errors import InputError
-from chronopose.models import MODELS, checkpoint
+from chronopose.models import checkpoint, network_of
 from chronopose.models.checkpoint import Card
 from chronopose.models.published import dsta, mmpose, rules, tokenpose, vitpose
 from chronopose.models.published.reading import Source
@@ -104,4 +104,4 @@ def card(published: Published) -> Card:
 def _empty(config: Any) -> Any:
     """The network without values, on the meta device, where the largest takes no memory."""
     with torch.device("meta"):
-        return next(model(config) for config_class, model in MODELS.values() if type(config) is config_class)
+        return network_of(config)
