@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from chronopose.core.types import Frame, FramePoses, PoseSequence
 from chronopose.data.synthetic import SyntheticConfig, render_clip, truth
-from chronopose.evaluation import compare
+from chronopose.evaluation.videos import compare
 from chronopose.inference.estimator import load
 from chronopose.inference.predictor import Predictor
 from chronopose.inference.stream import PoseStream, StreamConfig

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from chronopose.data.dataset import PoseDataset
 from chronopose.data.lspet import LSPExtended
 from chronopose.data.rendered import RenderedClips
-from chronopose.evaluation import Answers, answer
+from chronopose.evaluation.persons import Answers, answer
 from chronopose.inference.predictor import Predictor
 from chronopose.models import checkpoint
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from chronopose.data.rendered import RenderedClips
-from chronopose.evaluation import answer
+from chronopose.evaluation.persons import answer
 from chronopose.inference.estimator import load
 
 # The share of coordinates that one standard deviation is to hold, as it does of a normal error.

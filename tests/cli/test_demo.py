@@ -9,7 +9,7 @@ import numpy as np
 from chronopose import formats
 from chronopose.cli.demo import change, comparison, without_window
 from chronopose.core.skeleton import SKELETONS
-from chronopose.evaluation import Answers
+from chronopose.evaluation.persons import Answers
 from chronopose.video.reader import open_video
 from chronopose.video.writer import VideoWriter
 

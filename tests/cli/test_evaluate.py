@@ -10,7 +10,7 @@ from chronopose import formats
 from chronopose.cli.__main__ import run
 from chronopose.core.types import PoseSequence
 from chronopose.data.synthetic import SyntheticConfig, SyntheticPeople, truth
-from chronopose.evaluation import evaluate, mean_pose, score
+from chronopose.evaluation.persons import evaluate, mean_pose, score
 from chronopose.inference.estimator import load
 from tests.inference.tiny_pose import save_tiny
 

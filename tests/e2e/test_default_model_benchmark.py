@@ -17,7 +17,7 @@ from PIL import Image
 from chronopose.core.skeleton import COCO_17, LSP_14, POSETRACK_15
 from chronopose.data.coco import CocoPeople
 from chronopose.data.rendered import RenderedClips
-from chronopose.evaluation import answer, score
+from chronopose.evaluation.persons import answer, score
 from chronopose.formats.shards import ClipRecord, shard_path, write_shard
 from chronopose.inference.predictor import Predictor
 from chronopose.layers.backbone import BackboneConfig

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from chronopose.data.synthetic import SyntheticPeople
-from chronopose.evaluation import evaluate, mean_pose, score
+from chronopose.evaluation.persons import evaluate, mean_pose, score
 from chronopose.inference.predictor import Predictor
 from chronopose.models import checkpoint
 from chronopose.recipes import smoke

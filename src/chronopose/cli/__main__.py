@@ -15,7 +15,7 @@ _VERBS = {
     "draw": ("predict:draw", "Draw saved poses onto their video."),
     "convert": ("convert:convert", "Turn a file of poses into another format."),
     "relabel": ("convert:relabel", "Give saved poses new track ids, without running a model."),
-    "eval": ("evaluate:evaluate", "Score a model on labelled data."),
+    "eval": ("evaluate:app", "Score a model on labelled data."),
     "train": ("train:app", "Train a model by a recipe."),
     "synth": ("synth:synth", "Render clips of people with exact labels."),
     "synth-assets": ("synth_assets:synth_assets", "Build the folder of assets that `synth` renders from."),

@@ -10,7 +10,7 @@ from chronopose.cli.predict import predict
 
 if TYPE_CHECKING:
     from chronopose.core.types import PoseSequence
-    from chronopose.evaluation import Answers
+    from chronopose.evaluation.persons import Answers
 
 
 def demo(
@@ -45,7 +45,8 @@ def _judge(files: Path, results: Path) -> None:
 
     from chronopose import formats
     from chronopose.cli.evaluate import describe_video
-    from chronopose.evaluation import by_sight, compare, found_persons
+    from chronopose.evaluation.persons import by_sight
+    from chronopose.evaluation.videos import compare, found_persons
 
     poses, truth = formats.read(results), formats.read(files / "crossing.parquet")
     print(f"against the truth: {describe_video(compare(poses, truth))}")
@@ -61,7 +62,7 @@ def without_window(video: Path, poses: "PoseSequence") -> "PoseSequence":
     """The same persons in the same crops once more, every key frame shown alone: what is lost is the window's worth."""
     import numpy as np
 
-    from chronopose.evaluation import KeyFrameOnly
+    from chronopose.evaluation.persons import KeyFrameOnly
     from chronopose.inference.estimator import load
     from chronopose.inference.predictor import Predictor
     from chronopose.tracking.detector import BoxFile
@@ -83,7 +84,7 @@ def without_window(video: Path, poses: "PoseSequence") -> "PoseSequence":
 
 def comparison(window: "Answers", single: "Answers") -> str:
     """How well hidden joints are found with the window and with the key frame alone, and what sigma knows of them."""
-    from chronopose.evaluation import THRESHOLDS, by_sight
+    from chronopose.evaluation.persons import THRESHOLDS, by_sight
 
     at = THRESHOLDS.index(0.1)
     title = "PCK@0.1, joints within a tenth of the person's size"

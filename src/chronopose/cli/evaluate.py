@@ -4,16 +4,20 @@ import json as json_format
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 
 from chronopose.cli.progress import bar
 from chronopose.core.errors import InputError
 
 if TYPE_CHECKING:
     from chronopose.data.dataset import PoseDataset
-    from chronopose.evaluation import Score, VideoScore
+    from chronopose.evaluation.persons import Score
+    from chronopose.evaluation.videos import VideoScore
+
+app = App(name="eval")
 
 
+@app.default
 def evaluate(
     model: str = "dsta-small",
     /,
@@ -58,8 +62,8 @@ def evaluate(
     if poses is not None and truth is not None:
         _video(poses, truth, json)
         return
-    from chronopose.evaluation import evaluate as run
-    from chronopose.evaluation import mean_pose, score
+    from chronopose.evaluation.persons import evaluate as run
+    from chronopose.evaluation.persons import mean_pose, score
     from chronopose.inference.estimator import load
 
     judged, learned = _data(data, folder, seed)
@@ -120,7 +124,7 @@ def describe_video(result: "VideoScore") -> str:
 
 def _video(poses: Path, truth: Path, as_json: bool) -> None:
     from chronopose import formats
-    from chronopose.evaluation import compare
+    from chronopose.evaluation.videos import compare
 
     result = compare(formats.read(poses), formats.read(truth))
     if as_json:

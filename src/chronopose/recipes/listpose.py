@@ -29,6 +29,8 @@ class Config:
         encoder: whether the frame encoder learns in stage "clips".
         warm_up: leading frames of a clip that run without gradient, one of these drawn for each batch.
         forget: how likely a sample's state is forgotten at one frame of a clip.
+        gate: where the gate of the carried tokens starts in stage "clips", about the size of the learned tokens: from
+            0, where single frames leave it, it takes thousands of steps to open. None takes it from init.
         model: the network.
         data: what is learned from.
         augment: how training crops stray.
@@ -42,6 +44,7 @@ class Config:
     encoder: Literal["all", "none"] = "none"
     warm_up: tuple[int, ...] = (0, 1)
     forget: float = 0.1
+    gate: float | None = 0.05
     model: ListPoseConfig = field(
         default_factory=lambda: ListPoseConfig(
             encoder="timm",
@@ -76,6 +79,8 @@ def build(config: Config) -> tuple[ListPose, nn.Module, TrainingClips]:
         raise InputError("stage clips starts from a run of stage frames: give its folder as --init")
     if config.stage == "clips":
         model.warm_up, model.forget = config.warm_up, config.forget
+        if config.gate is not None and model.initialise is not None and model.initialise.gate is not None:
+            nn.init.constant_(model.initialise.gate, config.gate)
         if config.encoder == "none":
             model.backbone.freeze()
     mixed = mixture.shares(config.data, config.model.skeleton, config.train.seed)

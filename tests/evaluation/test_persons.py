@@ -10,18 +10,17 @@ from chronopose.core.errors import InputError
 from chronopose.core.skeleton import COCO_17, Skeleton
 from chronopose.core.types import FramePoses, Pose, PoseSequence
 from chronopose.data.synthetic import SyntheticConfig, SyntheticPeople, truth
-from chronopose.evaluation import (
+from chronopose.evaluation.persons import (
     THRESHOLDS,
     Answers,
     KeyFrameOnly,
     answer,
     by_sight,
-    compare,
     evaluate,
-    found_persons,
     mean_pose,
     score,
 )
+from chronopose.evaluation.videos import compare, found_persons
 from chronopose.inference.predictor import Predictor
 from chronopose.layers.backbone import BackboneConfig
 from chronopose.models.dsta import DSTA, DSTAConfig
