@@ -18,7 +18,7 @@ import numpy as np
 import passes
 import torch
 from numpy.typing import NDArray
-from passes import BLURRED, TALL_PX, Array, Judged, Mask, Networks
+from passes import FAR, TALL_PX, Array, Judged, Mask, Networks
 
 from chronopose.core.errors import InputError
 from chronopose.core.files import replacing
@@ -42,7 +42,7 @@ Share of the joints within 0.2 or 0.1 of the longer side of the tight box around
 the distance from left shoulder to right hip where both are labelled; of all joints that have a label and that the model
 knows. In brackets the 95 % interval, pictures (or clips) drawn with replacement; that of the gain is of the difference
 itself. Mean pose: of LSP-extended's training part there, elsewhere of the very persons judged, which flatters it.
-Blurred: moves by {100 * BLURRED:.0f} % of the person's size or more during the exposure. Rendered joints outside the
+Blurred: moves by {100 * FAR:.0f} % of the person's size or more during the exposure. Rendered joints outside the
 frame have no label. Photographs are clips without motion: there the same network gains nothing from its window.
 """
 ABOUT_SIGMA = """

@@ -31,8 +31,9 @@ Mask = NDArray[np.bool_]
 BATCH = 16
 TALL_PX = 96.0
 # A joint counts as blurred when it moves by this share of the person's size during the exposure.
-BLURRED = 0.05
+FAR = 0.05
 OCCLUDED, OCCLUDED_SEEN = "occluded", "occluded, but seen in another frame of the window"
+BLURRED = "visible, blurred"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -215,13 +216,13 @@ def rendered(folder: Path, networks: Networks, limit: int | None) -> Judged:
     visibility = np.stack([dataset.visibility(number) for number in numbers])
     blur = np.stack([dataset.blur(number) for number in numbers])
     seen.truth[visibility == OUTSIDE] = np.nan
-    far = blur >= BLURRED * tight_box_size(seen.truth)[:, None]
+    far = blur >= FAR * tight_box_size(seen.truth)[:, None]
     joints = {
         "all": visibility != OUTSIDE,
         "visible": visibility == SEEN,
         OCCLUDED: visibility == HIDDEN,
         OCCLUDED_SEEN: (visibility == HIDDEN) & seen.elsewhere,
-        "visible, blurred": (visibility == SEEN) & far,
+        BLURRED: (visibility == SEEN) & far,
     }
     mean = mean_pose(seen.truth, seen.box, seen.box)
     return judged("rendered", dataset, seen, dataset.examples[:, 0], joints, mean)

@@ -1,10 +1,12 @@
 """The bundled pose models side by side: accuracy on the same persons, cost, speed, and how long an answer waits.
 
-    python benchmarks/side_by_side.py --lspet FOLDER --real-persons FOLDER --rendered FOLDER
+    python benchmarks/side_by_side.py --lspet FOLDER --real-persons FOLDER --rendered FOLDER --blurred FOLDER
 
-Folders as for `default_model.py`, and judged by the same code. Speed is of one person in a stream on one thread: a
-frame encoded once and fused once, in the rounds of a run that asks the models in turn, so that a busy machine disturbs
-all of them alike. Prints the page and writes it, by default to benchmarks/side_by_side.md.
+Folders as for `default_model.py`, and judged by the same code. Few joints of the rendered clips are blurred, so --blurred
+takes a folder that `chronopose synth --split heldout --blurred 1` made, in which only those are judged. Speed is of one
+person in a stream on one thread: a frame encoded once and fused once, in the rounds of a run that asks the models in
+turn, so that a busy machine disturbs all of them alike. Prints the page and writes it, by default to
+benchmarks/side_by_side.md.
 """
 
 import argparse
@@ -18,7 +20,7 @@ from typing import Any
 import passes
 import torch
 from default_model import MEASURES, accuracy, identity, listed, table, written
-from passes import OCCLUDED, Judged, Networks
+from passes import BLURRED, OCCLUDED, Judged, Networks
 
 from chronopose.clips.contract import PoseModel
 from chronopose.data.coco import CocoPeople
@@ -33,8 +35,9 @@ ROWS = (
     ("rendered", "visible"),
     ("rendered", OCCLUDED),
     ("rendered", passes.OCCLUDED_SEEN),
-    ("rendered", "visible, blurred"),
+    ("blurred", BLURRED),
 )
+FOLDERS = ("--lspet", "--real-persons", "--rendered", "--blurred")
 ROUNDS, WARM_UP = 30, 5
 
 ABOUT = """
@@ -54,6 +57,8 @@ def judged(arguments: argparse.Namespace, networks: Networks) -> dict[str, Judge
         sets["real_persons"] = passes.real_persons(CocoPeople(arguments.real_persons), networks, arguments.limit)
     if arguments.rendered:
         sets["rendered"] = passes.rendered(arguments.rendered, networks, arguments.limit)
+    if arguments.blurred:
+        sets["blurred"] = passes.rendered(arguments.blurred, networks, arguments.limit)
     return sets
 
 
@@ -66,9 +71,10 @@ def accuracy_table(names: Sequence[str], sets: Sequence[dict[str, Judged]]) -> s
         for measure in ("PCK@0.2", "PCK@0.1"):
             found = [accuracy(one[data], one[data].joints[joints], *MEASURES[measure]) for one in sets]
             cells = [f"{figures['model'].value:.3f} ({figures['single'].value:.3f})" for figures in found]
-            mean, count = found[0]["mean"].value, len(sets[0][data].truth)
+            judged_joints = sets[0][data].joints[joints] & sets[0][data].known
+            mean, count = found[0]["mean"].value, f"{judged_joints.sum():,}"
             rows.append([data, joints, count, measure, *cells, f"{mean:.3f}"])
-    return table(f"| data | joints | persons | measure | {' | '.join(names)} | mean pose |", rows)
+    return table(f"| data | joints | of them | measure | {' | '.join(names)} | mean pose |", rows)
 
 
 def seconds_per_frame(models: Sequence[PoseModel], rounds: int = ROUNDS) -> list[float]:
@@ -134,7 +140,7 @@ def page(arguments: argparse.Namespace) -> str:
     few = f", **the first {arguments.limit} persons only**" if arguments.limit is not None else ""
     parts = [
         "# The bundled pose models side by side\n",
-        f"`python benchmarks/side_by_side.py --lspet FOLDER --real-persons FOLDER --rendered FOLDER`{few}\n",
+        f"`python benchmarks/side_by_side.py {' '.join(f'{name} FOLDER' for name in FOLDERS)}`{few}\n",
         "\n".join(lines),
         ABOUT.format(rounds=ROUNDS),
         accuracy_table(names, sets),
@@ -146,13 +152,13 @@ def page(arguments: argparse.Namespace) -> str:
 def main(given: Sequence[str] | None = None) -> int:
     """Prints and writes the page; 1 where an input is at fault."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("--lspet", "--real-persons", "--rendered"):
+    for name in FOLDERS:
         parser.add_argument(name, type=Path, metavar="FOLDER")
     parser.add_argument("--models", nargs="+", default=MODELS, help="bundled names, files or run folders")
     parser.add_argument("--limit", type=int, help="judge the first so many persons of each data set only")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".md"))
     arguments = parser.parse_args(given)
-    if not (arguments.lspet or arguments.real_persons or arguments.rendered):
+    if not (arguments.lspet or arguments.real_persons or arguments.rendered or arguments.blurred):
         parser.error("nothing to measure: give at least one folder")
     return written(page, arguments)
 
