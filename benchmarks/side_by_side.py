@@ -3,9 +3,9 @@
     python benchmarks/side_by_side.py --lspet FOLDER --real-persons FOLDER --rendered FOLDER --blurred FOLDER
 
 Folders as for `default_model.py`, and judged by the same code. Few joints of the rendered clips are blurred, so
---blurred takes a folder that `chronopose synth --split heldout --blurred 1` made, in which only those are judged. Speed is of one
-person in a stream on one thread: a frame encoded once and fused once, in the rounds of a run that asks the models in
-turn, so that a busy machine disturbs all of them alike. Prints the page and writes it, by default to
+--blurred takes a folder that `chronopose synth --split heldout --blurred 1` made, in which only those are judged.
+Speed is of one person in a stream on one thread: a frame encoded once and fused once, in the rounds of a run that asks
+the models in turn, so that a busy machine disturbs all of them alike. Prints the page and writes it, by default to
 benchmarks/side_by_side.md.
 """
 
