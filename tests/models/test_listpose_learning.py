@@ -87,6 +87,18 @@ def test_what_learned_single_frames_is_where_learning_clips_starts(tmp_path: Pat
     torch.testing.assert_close(maps(model(given))[:, 2:3], maps(single(given[:, 2:3])))
 
 
+@torch.no_grad()
+def test_a_model_that_carries_nothing_takes_the_rest_of_one_that_does(tmp_path: Path) -> None:
+    """The single-frame ablation: the same weights without the state."""
+    carrying, model = tiny(gate_init=0.3), ListPose(dataclasses.replace(TINY, token_init="learnable")).eval()
+    checkpoint.save(carrying, tmp_path / "clips.safetensors", checkpoint.Card())
+    checkpoint.transfer(model, tmp_path / "clips.safetensors")
+    given = clips(model)
+    first, later = maps(carrying.eval()(given)), maps(model(given))
+    torch.testing.assert_close(later[:, :1], first[:, :1])
+    assert (later[:, 1:] - first[:, 1:]).abs().max() > 1e-3
+
+
 # What it learns ----------------------------------------------------------------------------------------------------
 
 

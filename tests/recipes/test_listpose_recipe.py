@@ -35,7 +35,8 @@ def test_stage_clips_goes_on_from_frames_and_answers_every_frame(tmp_path: Path)
     clips = dataclasses.replace(config, stage="clips", init=tmp_path / "model.safetensors", window=(-1, 0, 1))
     model, loss, examples = listpose.build(clips)
     for name, tensor in first.state_dict().items():
-        torch.testing.assert_close(model.state_dict()[name], tensor)
+        wanted = torch.full_like(tensor, clips.gate) if name == "initialise.gate" else tensor
+        torch.testing.assert_close(model.state_dict()[name], wanted)
     batch = collate([examples.sample(number, np.random.default_rng(number)) for number in range(3)])
     assert batch.xy_crop.shape == (3, 3, 15, 2)
     model.train()
@@ -43,7 +44,8 @@ def test_stage_clips_goes_on_from_frames_and_answers_every_frame(tmp_path: Path)
     learned = {name for name, p in model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
     assert "initialise.gate" in learned and not any(name.startswith("backbone.") for name in learned)
     assert (model.warm_up, model.forget) == ((0, 1), 0.1)
-    learning, _, _ = listpose.build(dataclasses.replace(clips, encoder="all"))
+    learning, _, _ = listpose.build(dataclasses.replace(clips, encoder="all", gate=None))
+    assert not learning.state_dict()["initialise.gate"].any()
     assert all(parameter.requires_grad for parameter in learning.backbone.parameters())
     with pytest.raises(InputError, match="stage clips starts from a run of stage frames"):
         listpose.build(dataclasses.replace(clips, init=None))

@@ -186,13 +186,17 @@ def _between(codes: Tensor, offsets: tuple[int, ...], offset: int) -> Tensor:
 
 
 def transfer(model: nn.Module, source: str | Path) -> None:
-    """Starts a model of the same kind from another's weights; codes of time are stretched to its window."""
+    """Starts a model of the same kind from another's weights; codes of time are stretched to its window.
+
+    A part that the model's config leaves out, an attribute that is None, takes nothing.
+    """
     path = locate(source)
     header, tensors = _read(path)
     config: Any = model.config
     _, old, _ = _parse(header, path)
     if hasattr(old, "offsets") and hasattr(config, "offsets"):
         tensors = _stretched(tensors, old.offsets, config.offsets)
+    tensors = {name: tensor for name, tensor in tensors.items() if getattr(model, name.split(".")[0], model) is not None}
     _fill(model, tensors, str(path))
 
 

@@ -16,6 +16,12 @@ from chronopose.models.ftp_pose import FTPPoseConfig
 from chronopose.models.listpose import ListPoseConfig
 from chronopose.models.tokenpose import TokenPoseConfig
 
+_SMALL: dict[str, Any] = {
+    "backbone": BackboneConfig(name="mobilenetv4_conv_small", stride=8, neck_width=96),
+    "skeleton": "posetrack-15",
+    "height": 192,
+    "width": 144,
+}
 _W48 = BackboneConfig(name="hrnet_w48")
 
 PRESETS: dict[str, Any] = {
@@ -58,6 +64,9 @@ PRESETS: dict[str, Any] = {
     "vitpose-b": SimpleBaselineConfig(backbone=BackboneConfig(name="vitpose_base"), deconvs=2),
     "vitpose-l": SimpleBaselineConfig(backbone=BackboneConfig(name="vitpose_large"), deconvs=2),
     "vitpose-h": SimpleBaselineConfig(backbone=BackboneConfig(name="vitpose_huge"), deconvs=2),
+    # The same beside the bundled models: their trunk, crop and joints, one frame.
+    "simple-small": SimpleBaselineConfig(deconvs=1, deconv_width=96, maps="log", **_SMALL),
+    "rle-small": RegressionConfig(**_SMALL),
 }
 
 
