@@ -28,7 +28,7 @@ from chronopose.inference.estimator import load
 from chronopose.inference.stream import shown
 from chronopose.models.complexity import complexity
 
-MODELS = ("dsta-small", "listpose-small")
+MODELS = ("dsta-small", "ftp-small", "listpose-small")
 ROWS = (
     ("LSP-extended", "all"),
     ("real_persons", "all"),

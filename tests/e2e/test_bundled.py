@@ -15,7 +15,7 @@ from chronopose.metrics.pck import pck, tight_box_size
 from chronopose.models import checkpoint
 from chronopose.video.writer import VideoWriter
 
-SHIPPED = ("dsta-small", "listpose-small", "person-small")
+SHIPPED = ("dsta-small", "ftp-small", "listpose-small", "person-small")
 
 
 def test_the_models_ship_in_under_16_mb_each() -> None:

@@ -1,4 +1,4 @@
-"""Labelled videos: who is where in which frame, as every data set of videos gives it, and training clips made of them."""
+"""Labelled videos: who is where in which frame, as every data set of videos gives it."""
 
 from dataclasses import dataclass
 from pathlib import Path

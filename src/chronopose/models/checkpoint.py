@@ -196,8 +196,8 @@ def transfer(model: nn.Module, source: str | Path) -> None:
     _, old, _ = _parse(header, path)
     if hasattr(old, "offsets") and hasattr(config, "offsets"):
         tensors = _stretched(tensors, old.offsets, config.offsets)
-    tensors = {name: tensor for name, tensor in tensors.items() if getattr(model, name.split(".")[0], model) is not None}
-    _fill(model, tensors, str(path))
+    there = {name: tensor for name, tensor in tensors.items() if getattr(model, name.split(".")[0], model) is not None}
+    _fill(model, there, str(path))
 
 
 def transfer_backbone(model: nn.Module, source: str | Path) -> None:
