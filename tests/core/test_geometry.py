@@ -157,3 +157,10 @@ def test_box_of_points_holds_every_point_tightly(seed: int) -> None:
     np.testing.assert_array_equal(box, np.concatenate([points.min(1), points.max(1)], axis=-1))
     np.testing.assert_array_equal(points, before)
     np.testing.assert_array_equal(geometry.box_size(box), np.ptp(points, axis=1))
+
+
+def test_the_box_around_joints_has_room_and_is_never_a_thin_line() -> None:
+    joints = np.array([[10, 20], [50, 100], [np.nan, np.nan]], np.float32)
+    np.testing.assert_allclose(geometry.box_around(joints, 1.5), [0, 0, 60, 120])
+    line = np.array([[30, 0], [30, 100]], np.float32)
+    np.testing.assert_allclose(geometry.box_around(line, 1.0), [30 - 12.5, 0, 30 + 12.5, 100])

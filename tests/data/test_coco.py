@@ -12,8 +12,11 @@ from PIL import Image
 
 from chronopose.core.errors import InputError
 from chronopose.core.skeleton import COCO_17
+from chronopose.data import coco
 from chronopose.data.coco import CocoPeople
 from chronopose.data.dataset import PoseDataset
+from tests.data import coco_folder
+from tests.data.dots import centre
 
 
 def keypoints(first: float, labelled: int, flag: int = 2) -> list[float]:
@@ -134,10 +137,22 @@ def _first(key: str, **change: Any) -> Callable[[dict[str, Any]], object]:
         (_first("images", id="seven"), r"images\[0\]\.id: expected a whole number"),
         (_first("images", id=8), r"images\[1\]\.id: 8 is the id of an earlier image too"),
         (_first("images", file_name=5), r"images\[0\]\.file_name: expected text"),
-        (_first("images", file_name="../secret.jpg"), r"images\[0\]\.file_name: expected a file inside the folder"),
-        (_first("images", file_name="/etc/passwd"), r"images\[0\]\.file_name: expected a file inside the folder"),
-        (_first("images", file_name="..\\x.jpg"), r"images\[0\]\.file_name: expected a file inside the folder"),
-        (_first("images", file_name="a\n\0.jpg"), r"images\[0\]\.file_name: expected a file inside the folder"),
+        (
+            _first("images", file_name="../secret.jpg"),
+            r"images\[0\]\.file_name: expected the path of a file inside the folder",
+        ),
+        (
+            _first("images", file_name="/etc/passwd"),
+            r"images\[0\]\.file_name: expected the path of a file inside the folder",
+        ),
+        (
+            _first("images", file_name="..\\x.jpg"),
+            r"images\[0\]\.file_name: expected the path of a file inside the folder",
+        ),
+        (
+            _first("images", file_name="a\n\0.jpg"),
+            r"images\[0\]\.file_name: expected the path of a file inside the folder",
+        ),
         (_first("images", width=-3), r"images\[0\]\.width: expected a whole number from 1"),
         (_first("annotations", image_id=123), r"annotations\[0\]\.image_id: no image has the id 123"),
         (_first("annotations", iscrowd=2), r"annotations\[0\]\.iscrowd: expected a whole number from 0 to 1"),
@@ -147,7 +162,8 @@ def _first(key: str, **change: Any) -> Callable[[dict[str, Any]], object]:
         (_first("annotations", bbox=[1, 2, -3, 4]), r"annotations\[0\]\.bbox: width and height must not be negative"),
         (_first("annotations", bbox="box"), r"annotations\[0\]\.bbox: expected a list of 4 numbers"),
         (lambda value: value.update(categories=[]), r"categories: expected one with keypoints, found 0"),
-        (_first("categories", keypoints=["nose"]), r"categories\[0\]\.keypoints: must be nose, left_eye.* got nose$"),
+        (_first("categories", keypoints=["nose"]), r"annotations\[0\]\.keypoints: expected a list of 3 numbers"),
+        (_first("categories", keypoints=["nose"] * 17), r"categories\[0\]: .*joint names must be unique"),
         (_first("categories", keypoints=[1]), r"categories\[0\]\.keypoints: expected a list of joint names"),
     ],
 )
@@ -189,6 +205,81 @@ def test_a_photograph_of_another_size_than_its_labels_is_refused(folder: Path) -
     Image.new("RGB", (30, 24)).save(folder / "images" / "a.jpg")
     with pytest.raises(InputError, match=r"a\.jpg: the picture is 30 x 24 pixels, the annotations say 60 x 48"):
         CocoPeople(folder).photograph(0)
+
+
+def test_any_skeleton_will_do_and_few_joints_ask_for_fewer(folder: Path) -> None:
+    def puppets(value: dict[str, Any]) -> None:
+        value["categories"][0].update(keypoints=["head", "left_hand", "right_hand"], skeleton=[[1, 2]])
+        for one in value["annotations"]:
+            one["keypoints"] = one["keypoints"][:9]
+
+    changed(folder, puppets)
+    people = CocoPeople(folder)
+    assert people.skeleton.joints == ("head", "left_hand", "right_hand")
+    assert people.skeleton.mirror == (("left_hand", "right_hand"),)
+    assert len(people) == 3 and people.clip(0, (0, 1)).xy_image.shape == (2, 3, 2)
+    with pytest.raises(InputError, match="at_least must lie in 1 to 3"):
+        CocoPeople(folder, at_least=4)
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_cocos_own_folders_have_the_dots_under_the_noses(tmp_path: Path, split: str) -> None:
+    folder = coco_folder.write(tmp_path)
+    people = coco.dataset(folder, split)
+    assert isinstance(people, CocoPeople) and len(people) == coco_folder.PICTURES
+    for index in range(len(people)):
+        clip = people.clip(index, (0,))
+        np.testing.assert_allclose(centre(clip.frames[0]), clip.xy_image[0, 0], atol=0.15)
+        xy = clip.xy_image[0]
+        np.testing.assert_array_equal(clip.box, [*(xy.min(axis=0) - 2), *(xy.max(axis=0) + 2)])
+    assert list(coco.defects(folder, split)) == [None] * coco_folder.PICTURES
+
+
+def test_splits_are_found_under_other_names_too(tmp_path: Path) -> None:
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "images").mkdir()
+    with pytest.raises(
+        InputError, match=r"none of annotations/person_keypoints_mine2017\.json.* is there; wanted COCO"
+    ):
+        coco.locate(tmp_path, "mine")
+    (tmp_path / "mine.json").write_text("{}")
+    assert coco.locate(tmp_path, "mine") == (tmp_path / "mine.json", tmp_path / "images")
+    (tmp_path / "annotations" / "mine.json").write_text("{}")
+    (tmp_path / "mine").mkdir()
+    assert coco.locate(tmp_path, "mine") == (tmp_path / "annotations" / "mine.json", tmp_path / "mine")
+    (tmp_path / "val.json").write_text("{}")
+    (tmp_path / "images").rmdir()
+    with pytest.raises(InputError, match=r"none of val2017/, val/, images/ is there; wanted the pictures"):
+        coco.locate(tmp_path, "val")
+    for split in ("", "../secret", "a/b"):
+        with pytest.raises(InputError, match="split must be a name such as train or val"):
+            coco.locate(tmp_path, split)
+
+
+def test_all_defects_are_told_not_the_first_alone(tmp_path: Path) -> None:
+    folder = coco_folder.write(tmp_path)
+    file = folder / "annotations" / "person_keypoints_train2017.json"
+    value = json.loads(file.read_text())
+    value["images"][0]["file_name"] = "../../secret.jpg"
+    value["annotations"][1]["keypoints"] = [1, 2]
+    value["annotations"][2]["keypoints"] = [0] * 51
+    value["annotations"][2]["bbox"] = [0, 0, 0, 0]
+    value["images"][2]["width"] = 65
+    file.write_text(json.dumps(value))
+    (folder / "train2017" / "000000000002.jpg").unlink()
+    found = [defect for defect in coco.defects(folder, "train") if defect]
+    assert [(defect.file.name, defect.where) for defect in found] == [
+        (file.name, "images[0]"),
+        (file.name, "annotations[0]"),  # its image was left out
+        (file.name, "annotations[1]"),
+        (file.name, "annotations[3]"),
+        (file.name, "annotations[2]"),
+        ("000000000002.jpg", ""),
+        ("000000000003.jpg", ""),
+    ]
+    assert "left out" in found[4].what and "64 x 48 pixels, wanted 65 x 48" in found[6].what
+    with pytest.raises(InputError, match=r"images\[0\]\.file_name"):
+        coco.dataset(folder, "train")
 
 
 @pytest.mark.data

@@ -10,7 +10,10 @@ from PIL import Image
 
 from chronopose.core.errors import InputError
 from chronopose.core.skeleton import LSP_14
-from chronopose.data.lspet import LSPExtended, box_around
+from chronopose.data import lspet
+from chronopose.data.lspet import LSPExtended
+from tests.data import lsp_folder
+from tests.data.dots import centre
 
 COUNT = 25
 
@@ -87,13 +90,6 @@ def test_a_grey_photograph_is_given_three_channels(folder: Path) -> None:
     assert frame.shape == (110, 90, 3) and frame.dtype == np.uint8
 
 
-def test_the_box_is_the_joints_with_room_around_and_never_a_thin_line() -> None:
-    joints = np.array([[10, 20], [50, 100], [np.nan, np.nan]], np.float32)
-    np.testing.assert_allclose(box_around(joints, 1.5), [0, 0, 60, 120])
-    line = np.array([[30, 0], [30, 100]], np.float32)
-    np.testing.assert_allclose(box_around(line, 1.0), [30 - 12.5, 0, 30 + 12.5, 100])
-
-
 def test_a_folder_without_joints_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no joints\.npz there"):
         LSPExtended(tmp_path / "nowhere", "train")
@@ -162,6 +158,37 @@ def test_a_photograph_repaired_after_a_failure_is_read_again(folder: Path) -> No
         photographs.clip(0, (0,))
     file.write_bytes(content)
     assert photographs.clip(0, (0,)).frames[0].shape == (110, 90, 3)
+
+
+def test_the_owners_layout_has_the_dots_under_the_right_ankles(tmp_path: Path) -> None:
+    folder = lsp_folder.write_extended(tmp_path)
+    train, heldout = (LSPExtended(folder, split) for split in lspet.SPLITS)
+    assert heldout.numbers.tolist() == [10] and train.numbers.tolist() == [*range(1, 10), 11, 12]
+    for index, number in enumerate(train.numbers.tolist()):
+        clip = train.clip(index, (0,))
+        assert clip.frames[0].shape == (90, lsp_folder.size(number - 1)[0], 3)
+        np.testing.assert_array_equal(clip.xy_image[0, :13], lsp_folder.joints()[number - 1, :13])
+        assert np.isnan(clip.xy_image[0, 13]).all() == (number % 2 == 1) == (not clip.visible[0, 13])
+        np.testing.assert_allclose(centre(clip.frames[0]), clip.xy_image[0, 0], atol=0.15)
+
+
+@pytest.mark.parametrize("owners", [True, False])
+def test_all_that_is_labelled_is_what_the_examples_show(folder: Path, tmp_path: Path, owners: bool) -> None:
+    place = lsp_folder.write_extended(tmp_path / "owners") if owners else folder
+    examples, videos = LSPExtended(place, "train", at_least=1), lspet.videos(place, "train")
+    assert len(examples) == len(videos)
+    for index, video in enumerate(videos):
+        np.testing.assert_array_equal(video.persons[0].xy_image, examples.clip(index, (0,)).xy_image)
+        np.testing.assert_array_equal(video.persons[0].visible, examples.clip(index, (0,)).visible)
+    assert list(lspet.defects(place, "train")) == [None] * len(videos)
+    assert isinstance(videos[3].images, tuple)
+    videos[3].images[0].unlink()
+    assert [defect.file for defect in lspet.defects(place, "train") if defect] == [videos[3].images[0]]
+
+
+def test_the_labels_of_lsp_are_not_those_of_lsp_extended(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"joints: expected 14 x 3 x n numbers, got 3 x 14 x 12"):
+        LSPExtended(lsp_folder.write(tmp_path), "train")
 
 
 @pytest.mark.data

@@ -17,6 +17,7 @@ _VERBS = {
     "relabel": ("convert:relabel", "Give saved poses new track ids, without running a model."),
     "eval": ("evaluate:app", "Score a model on labelled data."),
     "train": ("train:app", "Train a model by a recipe."),
+    "data": ("data:app", "List known data sets, and check a folder of one."),
     "synth": ("synth:synth", "Render clips of people with exact labels."),
     "synth-assets": ("synth_assets:synth_assets", "Build the folder of assets that `synth` renders from."),
     "models": ("models:app", "List models, show what one costs, import published weights."),

@@ -27,6 +27,18 @@ def box_of_points(xy: ArrayLike, weight: ArrayLike | None = None) -> Array:
     return box
 
 
+def box_around(xy: ArrayLike, around: float = 1.15) -> NDArray[np.float32]:
+    """A person's box (4,) from joints (K, 2), NaN for unknown: joints end inside the body's outline.
+
+    The tight box of the joints enlarged by `around`, at least 1/4 as wide as high and as high as wide.
+    """
+    tight = box_of_points(xy)
+    size = box_size(tight) * around
+    size = np.maximum(size, size.max() / 4)
+    middle = (tight[:2] + tight[2:]) / 2
+    return np.concatenate([middle - size / 2, middle + size / 2]).astype(np.float32)
+
+
 def box_size(box: ArrayLike) -> Array:
     """(..., 2) width and height of boxes (..., 4)."""
     boxes = np.asarray(box, dtype=np.float64)

@@ -1,8 +1,8 @@
-"""COCO keypoints: photographs with several people, 17 joints and boxes each, as motionless clips."""
+"""COCO keypoints: photographs with several people, joints of any skeleton and boxes, as motionless clips."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,15 +10,16 @@ from PIL import Image
 
 from chronopose.clips.contract import LabelledClip
 from chronopose.core.errors import InputError
-from chronopose.core.skeleton import COCO_17
+from chronopose.core.skeleton import Skeleton
 from chronopose.core.types import Floats, Pixels
-from chronopose.data.lspet import box_around
-from chronopose.formats import coco, document
-from chronopose.formats.document import Object
+from chronopose.data import coco_labels, coco_videos
+from chronopose.data.coco_labels import Labels
+from chronopose.data.dataset import PoseDataset
+from chronopose.data.defects import defect_of_picture, stopping
+from chronopose.data.videos import Defect, VideoClips
 from chronopose.video.limits import check_size
 
-# Thinner boxes are slips of the mouse.
-_LEAST_PX = 1.0
+NAME = "coco"
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -38,52 +39,40 @@ class Photograph:
     crowd: NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Picture:
-    """What the annotations say of a photograph; `size` is width and height, None where they do not say."""
-
-    file: Path
-    name: str
-    size: tuple[int, int] | None
-
-
 class CocoPeople:
     """Persons with enough labelled joints in a file of COCO keypoints, one example each, and their photographs.
 
-    The file is COCO's own `person_keypoints_*.json`, or any with `images` (id, file_name), `annotations` (image_id,
-    category_id, keypoints, bbox, iscrowd) and `categories`, one of which lists the 17 joints. COCO measures boxes from
-    the outer edge of the first pixel, the house from its centre: they are moved by half a pixel. Joints are numbers of
-    pixels and stay. Both v = 1 (labelled, but not visible) and v = 2 are known joints; only the latter are visible.
-
     Args:
-        annotations: the file; or a folder with `persons.json` and `images/`.
+        annotations: the file, as `data.coco_labels` reads it; or a folder with `persons.json` and `images/`; or what
+            has been read already, with which `images` and `skeleton` mean nothing.
         images: folder of the photographs; None for `images/` beside the file.
-        at_least: persons with fewer labelled joints are no examples; crowds never are.
+        at_least: persons with fewer labelled joints are no examples; crowds never are. None for 5, or all joints of a
+            skeleton that has fewer.
+        skeleton: of the joints, in the file's order; None for the one that the file describes.
 
     Raises:
-        InputError: the file or a field in it is not as above.
+        InputError: the file or a field in it is not as wanted.
     """
 
-    name = "coco"
-    skeleton = COCO_17
+    name = NAME
 
-    def __init__(self, annotations: Path, images: Path | None = None, at_least: int = 5) -> None:
-        if not 1 <= at_least <= len(self.skeleton):
+    def __init__(
+        self,
+        annotations: Path | Labels,
+        images: Path | None = None,
+        at_least: int | None = None,
+        skeleton: Skeleton | None = None,
+    ) -> None:
+        labels = annotations if isinstance(annotations, Labels) else _read(Path(annotations), images, skeleton)
+        self.skeleton = labels.skeleton
+        least = min(5, len(self.skeleton)) if at_least is None else at_least
+        if not 1 <= least <= len(self.skeleton):
             raise InputError(f"at_least must lie in 1 to {len(self.skeleton)} joints, got {at_least}")
-        given = Path(annotations)
-        file = given / "persons.json" if given.is_dir() else given
-        if not file.is_file():
-            raise InputError(f"{file}: no such file; wanted COCO keypoints as JSON")
-        self.images = file.parent / "images" if images is None else Path(images)
-        if not self.images.is_dir():
-            raise InputError(f"{self.images}: no such folder; wanted the photographs of {file.name}")
-        content, where = document.load(file), str(file)
-        self._pictures, place = self._read_pictures(content, where)
-        of, boxes, crowd, xy, seen = self._read_persons(content, where, place)
-        self.xy, self._visible, self.boxes, self.crowd = xy, seen, boxes, crowd
-        self.picture_of = of
-        labelled = ~np.isnan(xy[..., 0])
-        self.persons = np.flatnonzero((labelled.sum(axis=1) >= at_least) & ~crowd)
+        self._pictures = labels.pictures
+        self.xy, self._visible, self.boxes, self.crowd = labels.xy, labels.visible, labels.box, labels.crowd
+        self.picture_of = labels.picture_of
+        labelled = ~np.isnan(labels.xy[..., 0])
+        self.persons = np.flatnonzero((labelled.sum(axis=1) >= least) & ~labels.crowd)
 
     def __len__(self) -> int:
         return len(self.persons)
@@ -121,75 +110,6 @@ class CocoPeople:
             crowd=self.crowd[here],
         )
 
-    def _read_pictures(self, content: Object, where: str) -> tuple[list[_Picture], dict[int, int]]:
-        """The photographs, and the position of each by its id."""
-        pictures: list[_Picture] = []
-        place: dict[int, int] = {}
-        for position, image in enumerate(document.objects(content, "images", where)):
-            here = f"{where}: images[{position}]"
-            key = document.integer(image, "id", here)
-            if key in place:
-                raise InputError(f"{here}.id: {key} is the id of an earlier image too")
-            name = document.text(image, "file_name", here)
-            path = PurePosixPath(name)
-            # Annotations come from outside: they may name no file but those in the folder given.
-            if not path.parts or path.is_absolute() or ".." in path.parts or "\\" in name or not name.isprintable():
-                raise InputError(f"{here}.file_name: expected a file inside the folder of images, got {name[:60]!r}")
-            size = None
-            if image.get("width") is not None or image.get("height") is not None:
-                width, height = (document.integer(image, side, here, 1, 2**31) for side in ("width", "height"))
-                size = width, height
-            place[key] = position
-            pictures.append(_Picture(self.images / path, name, size))
-        return pictures, place
-
-    def _read_persons(
-        self, content: Object, where: str, place: dict[int, int]
-    ) -> tuple[NDArray[np.intp], Floats, NDArray[np.bool_], Floats, NDArray[np.bool_]]:
-        """Photograph (N,), box (N, 4), crowd (N,), joints (N, 17, 2) and visibility (N, 17) of all annotations."""
-        category = self._category(content, where)
-        joints = len(self.skeleton)
-        rows: list[tuple[int, Floats, bool]] = []
-        triples: list[NDArray[np.float64]] = []
-        for position, one in enumerate(document.objects(content, "annotations", where)):
-            here = f"{where}: annotations[{position}]"
-            if document.integer(one, "category_id", here) != category:
-                continue
-            image = document.integer(one, "image_id", here)
-            if image not in place:
-                raise InputError(f"{here}.image_id: no image has the id {image}")
-            crowd = bool(document.integer({"iscrowd": 0} | one, "iscrowd", here, 0, 2))
-            x_y_v = document.numbers(one, "keypoints", here, 3 * joints)
-            triple = np.zeros((joints, 3)) if x_y_v is None else x_y_v.reshape(joints, 3)
-            if not np.isin(triple[:, 2], (0, 1, 2)).all():
-                raise InputError(f"{here}.keypoints: every third number must be 0, 1 or 2, got {triple[:, 2].max():g}")
-            box = _box(one, triple, here)
-            if box is not None:
-                rows.append((place[image], box, crowd))
-                triples.append(triple)
-        labels = np.stack(triples) if triples else np.zeros((0, joints, 3))
-        xy = np.where(labels[..., 2:] > 0, labels[..., :2], np.nan).astype(np.float32)
-        return (
-            np.array([number for number, _, _ in rows], dtype=np.intp),
-            np.array([box for _, box, _ in rows], dtype=np.float32).reshape(-1, 4),
-            np.array([crowd for _, _, crowd in rows], dtype=bool),
-            xy,
-            labels[..., 2] > 1,
-        )
-
-    def _category(self, content: Object, where: str) -> int:
-        """Id of the category that has the 17 joints."""
-        categories = document.objects(content, "categories", where)
-        chosen = [index for index, category in enumerate(categories) if "keypoints" in category]
-        if len(chosen) != 1:
-            raise InputError(f"{where}: categories: expected one with keypoints, found {len(chosen)}")
-        here = f"{where}: categories[{chosen[0]}]"
-        skeleton = coco.skeleton_of(categories[chosen[0]], here)
-        if skeleton.joints != self.skeleton.joints:
-            wanted = ", ".join(self.skeleton.joints)
-            raise InputError(f"{here}.keypoints: must be {wanted}; got {', '.join(skeleton.joints)[:120]}")
-        return document.integer(categories[chosen[0]], "id", here)
-
     def _pixels(self, number: int) -> Pixels:
         picture = self._pictures[number]
         try:
@@ -206,12 +126,61 @@ class CocoPeople:
             raise InputError(f"{picture.file}: {str(error).splitlines()[0] if str(error) else error!r}") from None
 
 
-def _box(annotation: Object, triple: NDArray[np.float64], where: str) -> Floats | None:
-    """(4,) the person's box in the house's coordinates; around the joints where none is given, None without joints."""
-    given = document.box_of(annotation, where)
-    if given is not None and (given[2:] - given[:2] >= _LEAST_PX).all():
-        return np.asarray(given - 0.5, dtype=np.float32)
-    known = triple[:, 2] > 0
-    if known.sum() < 2:
-        return None
-    return box_around(np.where(known[:, None], triple[:, :2], np.nan).astype(np.float32))
+def _read(given: Path, images: Path | None, skeleton: Skeleton | None) -> Labels:
+    file = given / "persons.json" if given.is_dir() else given
+    if not file.is_file():
+        raise InputError(f"{file}: no such file; wanted COCO keypoints as JSON")
+    folder = file.parent / "images" if images is None else Path(images)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; wanted the photographs of {file.name}")
+    return coco_labels.read(file, folder, skeleton)
+
+
+def dataset(folder: Path, split: str, skeleton: Skeleton | None = None) -> PoseDataset:
+    """The examples of a folder's split: clips where its pictures are frames of videos, else photographs."""
+    file, images = locate(folder, split)
+    labels = coco_labels.read(file, images, skeleton)
+    if any(picture.video is not None for picture in labels.pictures):
+        videos = coco_videos.videos(labels, str(file))
+        return VideoClips(NAME, labels.skeleton, videos, at_least=min(6, len(labels.skeleton)))
+    return CocoPeople(labels)
+
+
+def locate(folder: Path, split: str) -> tuple[Path, Path]:
+    """The file of annotations and the folder of pictures of a split.
+
+    COCO's own layout is `annotations/person_keypoints_train2017.json` with `train2017/`. Others may have
+    `annotations/train.json` or `train.json` with `train/` or `images/`. The split is called train here, and may have
+    any name.
+
+    Raises:
+        InputError: they are not there.
+    """
+    if not split or not all(letter.isalnum() or letter in "-_" for letter in split):
+        raise InputError(f"split must be a name such as train or val, got {split[:40]!r}")
+    files = (f"annotations/person_keypoints_{split}2017.json", f"annotations/{split}.json", f"{split}.json")
+    folders = (f"{split}2017", split, "images")
+    file = next((Path(folder) / name for name in files if (Path(folder) / name).is_file()), None)
+    images = next((Path(folder) / name for name in folders if (Path(folder) / name).is_dir()), None)
+    if file is None:
+        raise InputError(f"{folder}: none of {', '.join(files)} is there; wanted COCO keypoints")
+    if images is None:
+        raise InputError(f"{folder}: none of {', '.join(f'{name}/' for name in folders)} is there; wanted the pictures")
+    return file, images
+
+
+def defects(folder: Path, split: str, skeleton: Skeleton | None = None) -> Iterator[Defect | None]:
+    """What is wrong with the labels and pictures of a split, and None after each picture."""
+    file, images = locate(folder, split)
+    refused: list[Defect] = []
+    labels = coco_labels.read(
+        file, images, skeleton, refuse=lambda error, where: refused.append(stopping(error, file, where))
+    )
+    yield from refused
+    for where in labels.boxless:
+        yield Defect(file=file, where=where, what="neither a box nor two joints; left out")
+    for picture in labels.pictures:
+        defect = defect_of_picture(picture.file, picture.size)
+        if defect is not None:
+            yield defect
+        yield None

@@ -9,10 +9,11 @@ from PIL import Image
 
 from chronopose.core.errors import InputError
 from chronopose.core.skeleton import Skeleton
+from chronopose.data import jhmdb
 from chronopose.data.board import Array, Picture, Scene, body_reach
-from chronopose.data.jhmdb import JHMDBClips
 from chronopose.data.lspet import LSPExtended
 from chronopose.data.synthetic import SyntheticConfig, SyntheticPeople
+from chronopose.data.videos import VideoClips
 from chronopose.formats.shards import Shards
 
 
@@ -52,16 +53,19 @@ class JhmdbPictures:
     """
 
     def __init__(self, folder: Path, every: int = 6, split: Literal["train", "test"] = "train") -> None:
-        self.clips = JHMDBClips(folder, split, every=every)
+        videos = jhmdb.videos(folder, f"{split}1")
+        self.clips = VideoClips(jhmdb.NAME, jhmdb.SKELETON, videos, every=every)
 
     def __len__(self) -> int:
         return len(self.clips)
 
     def picture(self, index: int) -> Picture:
-        place, number = self.clips.keys[index]
+        place, person, row = self.clips.examples[index].tolist()
+        labelled = self.clips.videos[place].persons[person]
         # Joints outside the image tell how far the body goes; the box ends at the image's edge.
-        xy = _with_top(self.clips.videos[place].xy_image[number].astype(np.float64), self.clips.skeleton)
-        return Picture(pixels=self.clips.frame(place, number), xy_image=xy, reach_px=body_reach(xy), bar=0.6)
+        xy = _with_top(labelled.xy_image[row].astype(np.float64), self.clips.skeleton)
+        pixels = self.clips.frames.frame(place, int(labelled.frames[row]))
+        return Picture(pixels=pixels, xy_image=xy, reach_px=body_reach(xy), bar=0.6)
 
 
 class RenderedScenes:

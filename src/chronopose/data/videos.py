@@ -1,12 +1,19 @@
-"""Labelled videos: who is where in which frame, as every data set of videos gives it."""
+"""Labelled videos: who is where in which frame, as every data set of videos gives it, and training clips of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from chronopose.clips.contract import LabelledClip
+from chronopose.core.errors import InputError
+from chronopose.core.geometry import box_around
+from chronopose.core.skeleton import Skeleton
 from chronopose.core.types import Floats
+from chronopose.data.frames import FrameStore
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -66,3 +73,109 @@ class Defect:
     where: str
     what: str
     known: bool = False
+
+
+class Key(NamedTuple):
+    """Which person of which frame an example is: name of the video, place of the frame in it, id of the person."""
+
+    video: str
+    frame: int
+    track_id: int
+
+
+class VideoClips:
+    """One example for each person in every `every`-th labelled frame, if enough joints lie inside the image.
+
+    Joints outside the image are unknown. The window goes on into frames without labels, whose joints are all unknown,
+    and stops at the ends of the video. The box is the person's own; where there is none, that of the joints inside the
+    image with room around, as in LSP-extended. Examples go by video, then frame, then person.
+
+    Args:
+        name: of the data set.
+        skeleton: of the labels.
+        videos: with their labels.
+        every: distance of the key frames, counted in labelled frames.
+        at_least: persons with fewer joints inside the image are left out.
+        cache_mb: see `data.frames.FrameStore`.
+        packed: see there.
+
+    Attributes:
+        examples: (N, 3) int64 place of the video, of the person among its persons, and of the key frame among those
+            the person is labelled in.
+        frames: of the videos.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        skeleton: Skeleton,
+        videos: Sequence[LabelledVideo],
+        every: int = 1,
+        at_least: int = 6,
+        cache_mb: int = 512,
+        packed: Path | None = None,
+    ) -> None:
+        if every < 1:
+            raise InputError(f"every must be at least 1, got {every}")
+        if at_least < 1:
+            raise InputError(f"at_least must be at least 1 joint, got {at_least}")
+        self.name, self.skeleton, self.videos = name, skeleton, tuple(videos)
+        self.frames = FrameStore(self.videos, cache_mb=cache_mb, packed=packed)
+        found = [self._examples(place, every, at_least) for place in range(len(self.videos))]
+        self.examples = np.concatenate([np.zeros((0, 3), dtype=np.int64), *found])
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def key(self, index: int) -> Key:
+        """Which person of which frame example `index` is."""
+        video, person, row = self._found(index)
+        return Key(video.name, int(person.frames[row]), person.track_id)
+
+    def clip(self, index: int, offsets: Sequence[int]) -> LabelledClip:
+        """The window of example `index`; offsets past the video's ends give its first or last frame."""
+        video, person, row = self._found(index)
+        place, key = int(self.examples[index, 0]), int(person.frames[row])
+        numbers = np.clip(key + np.asarray(offsets, dtype=np.int64), 0, video.length - 1)
+        rows = np.minimum(np.searchsorted(person.frames, numbers), len(person.frames) - 1)
+        labelled = (person.frames[rows] == numbers)[:, None]
+        size = self.frames.size(place)
+        known = labelled & _inside(person.xy_image[rows], size)
+        box = person.box[row].copy()
+        if np.isnan(box).any():
+            xy = person.xy_image[row]
+            box = box_around(np.where(_inside(xy, size)[:, None], xy, np.nan))
+        who = f"/{person.track_id}" if len(video.persons) > 1 else ""
+        return LabelledClip(
+            name=f"{self.name}/{video.name}/{key}{who}",
+            frames=tuple(self.frames.frame(place, number) for number in numbers.tolist()),
+            skeleton=self.skeleton,
+            xy_image=np.where(known[..., None], person.xy_image[rows], np.nan),
+            visible=known & person.visible[rows],
+            box=box,
+        )
+
+    def _found(self, index: int) -> tuple[LabelledVideo, LabelledPerson, int]:
+        place, person, row = self.examples[index].tolist()
+        return self.videos[place], self.videos[place].persons[person], row
+
+    def _examples(self, place: int, every: int, at_least: int) -> NDArray[np.int64]:
+        """(N, 3) the rows of `examples` of one video."""
+        video = self.videos[place]
+        taken = np.zeros(video.length, dtype=bool)
+        taken[np.flatnonzero(video.labelled)[::every]] = True
+        found = [np.zeros((0, 3), dtype=np.int64)]
+        frames = [np.zeros(0, dtype=np.int64)]
+        for number, person in enumerate(video.persons):
+            enough = _inside(person.xy_image, self.frames.size(place)).sum(axis=-1) >= at_least
+            rows = np.flatnonzero(enough & taken[person.frames])
+            found.append(np.stack([np.full_like(rows, place), np.full_like(rows, number), rows], axis=1))
+            frames.append(person.frames[rows])
+        examples: NDArray[np.int64] = np.concatenate(found)[np.argsort(np.concatenate(frames), kind="stable")]
+        return examples
+
+
+def _inside(xy: Floats, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """(...,) whether joints (..., 2) are known and lie inside the image of `size` width, height."""
+    inside: NDArray[np.bool_] = np.all((xy >= -0.5) & (xy < np.array(size) - 0.5), axis=-1)
+    return inside

@@ -4,7 +4,8 @@ CSV has a line of column names: `frame` (from 0), `x1 y1 x2 y2` (pixels) and, if
 order; other columns are passed over, lines beginning with `#` too. A pose table in CSV fits: its `box_score` is the
 score and its lines without a box are empty frames. MOTChallenge text has no line of names but
 `frame,id,x,y,w,h,conf,...`, counted from 1: frames and corners are moved by one to count from 0, id -1 is no track,
-conf -1 is 1, and other conf are clipped to 0..1. JSON numbers its frames as `coco` and `posetrack` do.
+conf -1 is 1, and other conf are clipped to 0..1. JSON numbers its frames as `coco` and `posetrack` do. All these are of
+one video; `read_detections` reads the files that detectors leave of a whole data set.
 """
 
 import csv
@@ -56,6 +57,37 @@ def read_boxes(path: str | os.PathLike[str], info: VideoInfo | None = None) -> B
             np.array([track for _, _, _, track in rows], dtype=np.int64),
         )
         for frame, rows in sorted(found.items())
+    }
+
+
+def read_detections(path: str | os.PathLike[str]) -> dict[int | str, tuple[Floats, Floats]]:
+    """What a detector found in the pictures of a data set.
+
+    The file is a list of objects with `bbox` x, y, width, height, `score`, `category_id`, of which only 1, persons, is
+    taken, and `image_id`, or else `image_name`. Boxes without an area are left out.
+
+    Returns:
+        By id or name, in the order of the file: boxes (N, 4) float32 xyxy pixels, scores (N,) float32.
+
+    Raises:
+        InputError: naming the file, the entry and the field.
+    """
+    found: dict[int | str, list[tuple[Floats, float]]] = {}
+    for index, entry in enumerate(document.load_objects(path)):
+        here = f"{path}: [{index}]"
+        if "category_id" in entry and document.integer(entry, "category_id", here) != 1:
+            continue
+        picture = (
+            document.integer(entry, "image_id", here)
+            if entry.get("image_id") is not None
+            else document.text(entry, "image_name", here)
+        )
+        box = document.box_of(entry, here)
+        if box is not None and (box[2:] > box[:2]).all():
+            found.setdefault(picture, []).append((box, document.number(entry, "score", here, 1.0)))
+    return {
+        picture: (np.stack([box for box, _ in rows]), np.array([score for _, score in rows], dtype=np.float32))
+        for picture, rows in found.items()
     }
 
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,19 @@ _ABSENT = object()
 
 def load(path: str | os.PathLike[str], most_bytes: int | None = None) -> Object:
     """The JSON object in a file; raises `InputError` if the file is too large, no UTF-8, no JSON or no object."""
+    value = _value(path, most_bytes)
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: expected a JSON object, got {_kind(value)}")
+    return value
+
+
+def load_objects(path: str | os.PathLike[str], most_bytes: int | None = None) -> list[Object]:
+    """The list of JSON objects in a file; raises `InputError` as `load` does."""
+    value = _value(path, most_bytes)
+    return objects({"the file": value}, "the file", str(path))
+
+
+def _value(path: str | os.PathLike[str], most_bytes: int | None) -> object:
     most = MOST_BYTES if most_bytes is None else most_bytes
     try:
         with Path(path).open("rb") as file:
@@ -33,10 +46,7 @@ def load(path: str | os.PathLike[str], most_bytes: int | None = None) -> Object:
         raise InputError(f"{path}: cannot read: {error.strerror}") from None
     if max(size, len(text)) > most:
         raise InputError(f"{path}: {max(size, len(text))} bytes of JSON; at most {most} can be read")
-    value = metadata.parse(text.removeprefix(b"\xef\xbb\xbf"), str(path))
-    if not isinstance(value, dict):
-        raise InputError(f"{path}: expected a JSON object, got {_kind(value)}")
-    return value
+    return metadata.parse(text.removeprefix(b"\xef\xbb\xbf"), str(path))
 
 
 def save(value: Object, path: str | os.PathLike[str]) -> None:
@@ -93,6 +103,15 @@ def text(fields: Object, key: str, where: str) -> str:
     if not isinstance(value, str):
         raise InputError(f"{where}.{key}: expected text, got {_kind(value)}")
     return value
+
+
+def path_inside(fields: Object, key: str, where: str) -> PurePosixPath:
+    """The path under `key`, which must stay inside the folder that it starts from: files name no others."""
+    name = text(fields, key, where)
+    path = PurePosixPath(name)
+    if not path.parts or path.is_absolute() or ".." in path.parts or "\\" in name or not name.isprintable():
+        raise InputError(f"{where}.{key}: expected the path of a file inside the folder, got {name[:60]!r}")
+    return path
 
 
 def numbers(fields: Object, key: str, where: str, count: int, null: bool = False) -> NDArray[np.float64] | None:

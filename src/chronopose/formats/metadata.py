@@ -12,8 +12,8 @@ from chronopose.core.types import VideoInfo
 VERSION = 1
 # No schema of the field has more than 133 joints; the bound keeps a hostile file from making millions of columns.
 MOST_JOINTS = 1000
-# A joint of which nothing is known gets the OKS constant of the shoulder, a middle value.
-_SIGMA = 0.079
+SIGMA = 0.079
+"""The OKS constant of a joint of which nothing is known: that of the shoulder, a middle value."""
 UNKNOWN_VIDEO = VideoInfo(source="", width=0, height=0, fps=0.0)
 
 
@@ -45,7 +45,7 @@ def decode(value: object, where: str) -> tuple[Skeleton, VideoInfo]:
     version = fields.get("version")
     if version != VERSION:
         raise InputError(f"{where}: format version {version!r:.40}; this program reads version {VERSION}")
-    return _skeleton(fields.get("skeleton"), f"{where}: skeleton"), _info(fields.get("info"), f"{where}: info")
+    return decode_skeleton(fields.get("skeleton"), f"{where}: skeleton"), _info(fields.get("info"), f"{where}: info")
 
 
 def decode_text(text: bytes | str, where: str) -> tuple[Skeleton, VideoInfo]:
@@ -74,9 +74,14 @@ def skeleton_of(joints: Sequence[str], limbs: Sequence[tuple[str, str]] = (), na
             return known
     if not 0 < len(joints) <= MOST_JOINTS:
         raise InputError(f"a skeleton has 1 to {MOST_JOINTS} joints, got {len(joints)}")
+    sigmas = (SIGMA,) * len(joints)
+    return Skeleton(name=name, joints=tuple(joints), limbs=tuple(limbs), mirror=mirrored(joints), sigmas=sigmas)
+
+
+def mirrored(joints: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """The pairs of joints whose names say that one is left_ what the other is right_."""
     sides = [joint.removeprefix("left_") for joint in joints if joint.startswith("left_")]
-    mirror = tuple((f"left_{joint}", f"right_{joint}") for joint in sides if f"right_{joint}" in joints)
-    return Skeleton(name=name, joints=tuple(joints), limbs=tuple(limbs), mirror=mirror, sigmas=(_SIGMA,) * len(joints))
+    return tuple((f"left_{joint}", f"right_{joint}") for joint in sides if f"right_{joint}" in joints)
 
 
 def _dict(value: object, where: str) -> dict[str, Any]:
@@ -85,7 +90,8 @@ def _dict(value: object, where: str) -> dict[str, Any]:
     return value
 
 
-def _skeleton(value: object, where: str) -> Skeleton:
+def decode_skeleton(value: object, where: str) -> Skeleton:
+    """The skeleton in an object of name, joints, limbs, mirror and sigmas."""
     fields = _dict(value, where)
     name, joints, sigmas = fields.get("name"), fields.get("joints"), fields.get("sigmas")
     if not isinstance(name, str) or not name.isprintable():

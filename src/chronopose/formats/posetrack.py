@@ -45,7 +45,8 @@ def write(sequence: PoseSequence, path: str | os.PathLike[str]) -> None:
     name = _sequence_name(sequence.info.source)
     match = _SEQUENCE.fullmatch(name)
     assert match is not None
-    first = (_SETS[match[2]] * 10**6 + int(match[1])) * 10**4
+    first = first_id(name)
+    assert first is not None
     stored = metadata.skeleton_of(STORED, name="posetrack-17")
     pictures, annotations = [], []
     for frame in sequence:
@@ -64,6 +65,12 @@ def write(sequence: PoseSequence, path: str | os.PathLike[str]) -> None:
         annotations += [_annotation(pose, key, index, stored) for index, pose in enumerate(frame.poses)]
     category = {"supercategory": "person", "id": 1, "name": "person", "keypoints": STORED}
     document.save({"images": pictures, "annotations": annotations, "categories": [category]}, path)
+
+
+def first_id(sequence: str) -> int | None:
+    """Id of the image of a sequence's frame 0, None if it has not such a name as the official tool wants."""
+    match = _SEQUENCE.fullmatch(sequence)
+    return None if match is None else (_SETS[match[2]] * 10**6 + int(match[1])) * 10**4
 
 
 def _sequence_name(source: str) -> str:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from chronopose.clips.augment import AugmentConfig
 from chronopose.core.errors import InputError
-from chronopose.data.jhmdb import JHMDBClips
+from chronopose.data import jhmdb
 from chronopose.data.lspet import LSPExtended
 from chronopose.data.rendered import RenderedClips
 from chronopose.data.sources import DRAWN, JHMDB, LSPET, RENDERED, Source, listed
 from chronopose.data.synthetic import SyntheticConfig, SyntheticPeople
 from chronopose.data.training import Share
+from chronopose.data.videos import VideoClips
 from chronopose.models.checkpoint import Card
 from chronopose.training.config import OptimConfig, TrainConfig
 
@@ -86,7 +87,8 @@ def shares(data: MixtureConfig, skeleton: str, seed: int) -> tuple[Share, ...]:
                 raise InputError(f"{folder}: nobody in these rendered clips can be seen well enough to learn from")
             found.append(Share(dataset=clips, weight=data.rendered_weight * len(clips) / people))
     if JHMDB in sources and data.jhmdb is not None:
-        found.append(Share(dataset=JHMDBClips(data.jhmdb, "train"), weight=data.jhmdb_weight))
+        real = VideoClips(jhmdb.NAME, jhmdb.SKELETON, jhmdb.videos(data.jhmdb, "train1"))
+        found.append(Share(dataset=real, weight=data.jhmdb_weight))
     if DRAWN in sources:
         drawn = SyntheticPeople(config=SyntheticConfig(seed=seed, clips=data.drawn_clips))
         found.append(Share(dataset=drawn, weight=data.drawn_weight))
