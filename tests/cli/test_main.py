@@ -23,7 +23,12 @@ FLAGS = {
     "draw": "--out -o",
     "convert": "--to",
     "relabel": "--patience",
-    "eval": "--data --folder --poses --truth --limit --seed --baseline --device --json",
+    "eval": "--data --split --boxes --frames --flip --thresholds --by-video --gallery --poses --truth --limit --seed "
+    "--baseline --device --json",
+    "eval posetrack18": "--gt --pred --json",
+    "data": "info check",
+    "data info": "NAME --json",
+    "data check": "NAME --split --pictures --sheet --json",
     "train": "RECIPE",
     "train smoke": "--model.offsets --model.backbone.name --optim.lr --train.steps --people.clips --out --resume "
     "--pretrained --backbone --print-config --config",
@@ -271,8 +276,8 @@ def test_conversion_of_garbage(refused: Refused, tmp_path: Path) -> None:
 
 
 def test_scoring_without_what_it_needs(refused: Refused, weights: str, tmp_path: Path) -> None:
-    assert "--data lspet wants --folder" in refused("eval", weights, "--data", "lspet")
-    assert str(tmp_path) in refused("eval", weights, "--data", "lspet", "--folder", tmp_path)
+    assert "--data lspet: wanted the name of a data set and its folder" in refused("eval", weights, "--data", "lspet")
+    assert str(tmp_path) in refused("eval", weights, "--data", "lspet", tmp_path)
     assert "--poses and --truth are given together" in refused("eval", "--poses", "a.parquet")
     assert "a.parquet: no such file" in refused("eval", "--poses", "a.parquet", "--truth", "b.parquet")
     assert "no labelled persons" in refused("eval", weights, "--limit", "0")

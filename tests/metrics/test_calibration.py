@@ -8,10 +8,14 @@ from hypothesis import strategies as st
 from chronopose.metrics.calibration import (
     LEVELS,
     ONE_SIGMA,
+    SIGMAS,
+    calibration,
     calibration_error,
     correcting_factor,
     coverage,
     deviations,
+    format_calibration,
+    nominal,
     share_inside,
 )
 
@@ -85,3 +89,40 @@ def test_the_correcting_factor_does_what_it_says(deviation: list[float], sigma: 
     factor = correcting_factor(np.array(deviation) / sigma)
     share = share_inside(np.array(deviation) / sigma, factor)
     assert share >= ONE_SIGMA
+
+
+def test_the_shares_that_each_density_names() -> None:
+    np.testing.assert_allclose(nominal(SIGMAS), [0.3829, 0.6827, 0.8664, 0.9545, 0.9973], atol=5e-5)
+    # Of a Laplace error, exp(-sqrt(2) z) lies outside.
+    np.testing.assert_allclose(nominal([0, 1, 2], "laplace"), [0, 1 - np.exp(-(2**0.5)), 1 - np.exp(-2 * 2**0.5)])
+
+
+def test_an_error_is_calibrated_against_its_own_density() -> None:
+    rng = np.random.default_rng(2)
+    sigma = rng.uniform(0.5, 20, (5000, 2))
+    normal = calibration(deviations(rng.normal(scale=sigma), sigma))
+    laplace = calibration(deviations(rng.laplace(scale=sigma / 2**0.5), sigma))
+    assert normal.error["normal"] < 0.01 < 0.03 < normal.error["laplace"]
+    assert laplace.error["laplace"] < 0.01 < 0.03 < laplace.error["normal"]
+    np.testing.assert_allclose(normal.inside, nominal(SIGMAS), atol=0.02)
+    np.testing.assert_allclose(laplace.inside, nominal(SIGMAS, "laplace"), atol=0.02)
+    assert normal.coordinates == 10000
+
+
+@given(st.lists(st.floats(0, 50), min_size=1, max_size=40))
+def test_the_curve_at_the_share_of_a_number_of_sigmas_is_the_share_within_them(deviation: list[float]) -> None:
+    # A deviation of exactly so many sigmas may fall on either side when the share is turned back into sigmas.
+    inside = calibration(deviation).inside
+    for density in ("normal", "laplace"):
+        for reach, found in zip(SIGMAS, inside):
+            around = coverage(deviation, nominal([reach * (1 - 1e-9), reach * (1 + 1e-9)], density), density)
+            assert around[0] <= found <= around[1]
+
+
+def test_the_coverage_table_names_both_densities() -> None:
+    lines = format_calibration({"tiny": calibration([0.4, 0.9, 1.2, 9.0]), "none": calibration([])}).splitlines()
+    assert lines[0].split() == ["within", "sigmas", "0.5", "1", "1.5", "2", "3", "ECE", "normal", "ECE", "Laplace"]
+    assert lines[1].split() == ["normal", "error", "38.3", "68.3", "86.6", "95.4", "99.7"]
+    assert lines[2].split() == ["Laplace", "error", "50.7", "75.7", "88.0", "94.1", "98.6"]
+    assert lines[3].split()[:6] == ["tiny", "25.0", "50.0", "75.0", "75.0", "75.0"]
+    assert lines[4].split() == ["none", *"-------"]

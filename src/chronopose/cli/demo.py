@@ -44,8 +44,8 @@ def _judge(files: Path, results: Path) -> None:
     import numpy as np
 
     from chronopose import formats
-    from chronopose.cli.evaluate import describe_video
-    from chronopose.evaluation.persons import by_sight
+    from chronopose.cli.scores import describe_video
+    from chronopose.evaluation.sight import by_sight
     from chronopose.evaluation.videos import compare, found_persons
 
     poses, truth = formats.read(results), formats.read(files / "crossing.parquet")
@@ -62,7 +62,7 @@ def without_window(video: Path, poses: "PoseSequence") -> "PoseSequence":
     """The same persons in the same crops once more, every key frame shown alone: what is lost is the window's worth."""
     import numpy as np
 
-    from chronopose.evaluation.persons import KeyFrameOnly
+    from chronopose.evaluation.temporal import FewerFrames
     from chronopose.inference.estimator import load
     from chronopose.inference.predictor import Predictor
     from chronopose.tracking.detector import BoxFile
@@ -78,13 +78,14 @@ def without_window(video: Path, poses: "PoseSequence") -> "PoseSequence":
     }
     estimator = load()
     # Boxes and ids as they were give each person the anchors of before, so the stream cuts the very same crops.
-    estimator.predictor = Predictor(KeyFrameOnly(estimator.model))
+    estimator.predictor = Predictor(FewerFrames(estimator.model))
     return estimator.predict(video, detector=BoxFile(boxes))
 
 
 def comparison(window: "Answers", single: "Answers") -> str:
     """How well hidden joints are found with the window and with the key frame alone, and what sigma knows of them."""
-    from chronopose.evaluation.persons import THRESHOLDS, by_sight
+    from chronopose.evaluation.sight import by_sight
+    from chronopose.metrics.conventions import THRESHOLDS
 
     at = THRESHOLDS.index(0.1)
     title = "PCK@0.1, joints within a tenth of the person's size"

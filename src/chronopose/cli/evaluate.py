@@ -1,8 +1,9 @@
 """`chronopose eval`: score a model on labelled data, or saved poses against their truth."""
 
 import json as json_format
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
@@ -10,11 +11,18 @@ from chronopose.cli.progress import bar
 from chronopose.core.errors import InputError
 
 if TYPE_CHECKING:
-    from chronopose.data.dataset import PoseDataset
-    from chronopose.evaluation.persons import Score
-    from chronopose.evaluation.videos import VideoScore
+    from chronopose.clips.contract import PoseModel
+    from chronopose.evaluation.boxes import BoxSource
+    from chronopose.evaluation.judging import JudgedData
+    from chronopose.inference.predictor import Predictor
 
 app = App(name="eval")
+for _year in (17, 18, 21):
+    app.command(
+        f"chronopose.cli.evaluate_posetrack:posetrack{_year}",
+        name=f"posetrack{_year}",
+        help=f"Score predictions by the rules of PoseTrack{_year}.",
+    )
 
 
 @app.default
@@ -22,8 +30,14 @@ def evaluate(
     model: str = "dsta-small",
     /,
     *,
-    data: Literal["lspet", "drawn"] = "drawn",
-    folder: Path | None = None,
+    data: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = ("drawn",),
+    split: str | None = None,
+    boxes: str = "gt",
+    frames: str | None = None,
+    flip: Annotated[bool, Parameter(negative=())] = False,
+    thresholds: Annotated[tuple[float, ...] | None, Parameter(consume_multiple=True)] = None,
+    by_video: Path | None = None,
+    gallery: Path | None = None,
     poses: Path | None = None,
     truth: Path | None = None,
     limit: int | None = None,
@@ -32,22 +46,35 @@ def evaluate(
     device: str = "auto",
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
-    """Score a model on a data set with the data set's boxes, or (--poses, --truth) saved poses against their truth.
+    """Score a model on a data set, or (--poses, --truth) saved poses of a video against their truth.
 
     Parameters
     ----------
     model
         A bundled model, a .safetensors file, or the folder of a training run.
     data
-        lspet: the held-out LSP-extended photographs in --folder. drawn: people drawn by code, of seed --seed.
-    folder
-        Where the data set is.
+        NAME DIR: a data set by name, and its folder. drawn: people drawn by code, without a folder.
+    split
+        Of the data set; its first part to be judged on, if none is given.
+    boxes
+        gt: those of the labels. detector: those that the bundled detector finds. Or a file of boxes, or a folder with
+        one for each video. A person that no box fits counts as wrong.
+    frames
+        Numbers of frames to show, such as 1,3,5: what is the window worth?
+    flip
+        Ask about the mirrored clip too, and average.
+    thresholds
+        Of PCK, such as 0.2 0.1, in place of the data set's own.
+    by_video
+        A CSV file for the score of each video.
+    gallery
+        A new folder for pictures of the worst answers.
     poses
         Saved poses of a video, to be scored instead of a model.
     truth
         The video's true poses, in any format that `convert` reads.
     limit
-        Score the first so many persons only.
+        Score the first so many persons only; then without average precision, which wants everybody.
     seed
         Of the drawn clips; training uses small numbers.
     baseline
@@ -62,92 +89,101 @@ def evaluate(
     if poses is not None and truth is not None:
         _video(poses, truth, json)
         return
-    from chronopose.evaluation.persons import evaluate as run
+    if thresholds is not None and not all(0 < threshold < 10 for threshold in thresholds):
+        raise InputError(f"--thresholds must be fractions of a size, got {' '.join(map(str, thresholds))}")
+    from chronopose.cli.scores import as_json, tables, write_videos
+    from chronopose.evaluation.gallery import check_free, write_gallery
+    from chronopose.evaluation.judging import Result, judge
     from chronopose.evaluation.persons import mean_pose, score
     from chronopose.inference.estimator import load
+    from chronopose.metrics.conventions import conventions
 
-    judged, learned = _data(data, folder, seed)
+    if gallery is not None:
+        check_free(gallery)
+    judged = _data(data, split, seed)
+    counted_as = conventions(data[0], judged.people.skeleton, thresholds)
     estimator = load(model, device=device)
-    count = len(judged) if limit is None else min(limit, len(judged))
-    with bar(f"scoring {data}", count) as line:
-        results = {estimator.name: run(estimator.predictor, judged, limit=limit, progress=line.advance)}
+    variants = _variants(estimator.name, estimator.model, str(estimator.predictor.device), frames, flip)
+    source = _boxes(boxes, judged, str(estimator.predictor.device))
+    asked = len(judged.asked(limit))
+    with bar(f"scoring {data[0]}", asked if limit is None else min(limit, asked)) as line:
+        results, answers = judge(judged, variants, counted_as, source, limit=limit, progress=line.advance)
     if baseline:
-        results["mean pose"] = score(mean_pose(learned, judged, limit))
+        blind = mean_pose(judged.learned(), judged.people, limit)
+        results["mean pose"] = Result(score=score(blind, counted_as=counted_as))
+    if by_video is not None:
+        write_videos(results, by_video)
+    drawn = None if gallery is None else write_gallery(gallery, judged.people, answers)
     if json:
         print(json_format.dumps({name: as_json(result) for name, result in results.items()}))
         return
-    print(table(results))
-
-
-def table(results: "dict[str, Score]") -> str:
-    """PCK of several models as papers print it, the size named in front, then calibration."""
-    from chronopose.metrics.pck import format_table
-
-    rows = {f"{name}, {size}": pck for name, result in results.items() for size, pck in result.by_size.items()}
-    lines = [f"{next(iter(results.values())).samples} persons", format_table(rows)]
-    lines += [
-        f"{name}: {100 * result.inside_one_sigma:.1f} % of coordinates inside one sigma"
-        for name, result in results.items()
-        if result.inside_one_sigma == result.inside_one_sigma
-    ]
-    return "\n".join(lines)
-
-
-def as_json(result: "Score") -> dict[str, Any]:
-    """A score as plain values; means over joints, NaN as null."""
-    sizes = {
-        size: {
-            f"{threshold:g}": {
-                "mean_joints": _number(pck.mean_joints[i]),
-                "mean_points": _number(pck.mean_points[i]),
-                "mean_groups": _number(pck.mean_groups[i]),
-                "joints": {joint: _number(pck.joints[i, k]) for k, joint in enumerate(pck.skeleton.joints)},
-            }
-            for i, threshold in enumerate(pck.thresholds)
-        }
-        for size, pck in result.by_size.items()
-    }
-    return {"samples": result.samples, "pck": sizes, "inside_one_sigma": _number(result.inside_one_sigma)}
-
-
-def describe_video(result: "VideoScore") -> str:
-    """A video's score in one line of words."""
-    thresholds = ", ".join(
-        f"PCK@{threshold:g} {100 * share:.1f} %"
-        for threshold, share in zip(result.pck.thresholds, result.pck.mean_points)
-    )
-    return (
-        f"found {result.found} of {result.persons} persons ({100 * result.found / max(result.persons, 1):.1f} %), "
-        f"{result.extra} extra, {result.switches} id switches; of those found: {thresholds}"
-    )
+    print(tables(results))
+    if drawn is not None:
+        print(f"\nwrote {drawn} pictures to {gallery}; next: open {gallery}/index.csv")
 
 
 def _video(poses: Path, truth: Path, as_json: bool) -> None:
     from chronopose import formats
+    from chronopose.cli.scores import describe_video, video_json
     from chronopose.evaluation.videos import compare
 
     result = compare(formats.read(poses), formats.read(truth))
-    if as_json:
-        pck = {f"{t:g}": _number(share) for t, share in zip(result.pck.thresholds, result.pck.mean_points)}
-        counts = {name: getattr(result, name) for name in ("persons", "found", "extra", "switches")}
-        print(json_format.dumps(counts | {"pck_box": pck}))
-    else:
-        print(describe_video(result))
+    print(json_format.dumps(video_json(result)) if as_json else describe_video(result))
 
 
-def _data(name: str, folder: Path | None, seed: int) -> "tuple[PoseDataset, PoseDataset]":
-    """The part to be judged, and the part that the mean pose is learned from."""
-    if name == "lspet":
-        from chronopose.data.lspet import LSPExtended
+def _data(data: Sequence[str], split: str | None, seed: int) -> "JudgedData":
+    """The data set that --data names."""
+    from chronopose.evaluation.judging import JudgedData, opened
 
-        if folder is None:
-            raise InputError("--data lspet wants --folder, the folder of LSP-extended")
-        return LSPExtended(folder, "heldout"), LSPExtended(folder, "train")
+    name, *folder = data
+    if name != "drawn":
+        if len(folder) != 1:
+            raise InputError(f"--data {' '.join(data)}: wanted the name of a data set and its folder")
+        return opened(name, Path(folder[0]), split)
+    if folder or split is not None:
+        raise InputError(
+            f"--data {' '.join(data)}: drawn people have neither a folder nor a split; --seed draws others"
+        )
     from chronopose.data.synthetic import SyntheticConfig, SyntheticPeople
 
-    judged = SyntheticPeople(config=SyntheticConfig(seed=seed, clips=500))
-    return judged, SyntheticPeople(config=SyntheticConfig(seed=1, clips=500))
+    return JudgedData(
+        people=SyntheticPeople(config=SyntheticConfig(seed=seed, clips=500)),
+        learned=lambda: SyntheticPeople(config=SyntheticConfig(seed=1, clips=500)),
+    )
 
 
-def _number(value: float) -> float | None:
-    return None if value != value else round(float(value), 6)
+def _variants(name: str, model: "PoseModel", device: str, frames: str | None, flip: bool) -> "dict[str, Predictor]":
+    """The model, or each number of frames that it is to be shown, the most last."""
+    from chronopose.evaluation.flip import FlipTested
+    from chronopose.evaluation.temporal import FewerFrames
+    from chronopose.inference.predictor import Predictor
+
+    shown: dict[str, PoseModel] = {name: model}
+    if frames is not None:
+        counts = frames.split(",")
+        if not all(count.strip().isdecimal() and len(count) < 5 for count in counts):
+            raise InputError(f"--frames {frames}: wanted numbers of frames such as 1,3,5")
+        shown = {
+            f"{name}, {count} frame{'s' if count > 1 else ''}": FewerFrames(model, count)
+            for count in sorted({int(count) for count in counts})
+        }
+    return {label: Predictor(FlipTested(one) if flip else one, device) for label, one in shown.items()}
+
+
+def _boxes(given: str, judged: "JudgedData", device: str) -> "BoxSource | None":
+    """Where boxes come from; None for those of the labels."""
+    from chronopose.evaluation.boxes import from_detector, from_files, is_list
+
+    if given == "gt":
+        return None
+    if given == "detector":
+        from chronopose.inference.finding import choose_detector
+
+        return from_detector(choose_detector("bundled", device))
+    if not is_list(Path(given)):
+        return from_files(Path(given))
+    if judged.truth is None:
+        raise InputError(
+            f"--boxes {given}: a list of detections names pictures of COCO or PoseTrack; wanted a CSV file"
+        )
+    return judged.truth.detections(Path(given))

@@ -9,10 +9,12 @@ from scipy.optimize import linear_sum_assignment
 
 from chronopose.core.errors import InputError
 from chronopose.core.geometry import iou_matrix
-from chronopose.core.skeleton import Skeleton
-from chronopose.core.types import Floats, Pose, PoseSequence
-from chronopose.evaluation.persons import THRESHOLDS, Answers
-from chronopose.metrics.pck import PCK, pck, person_box_size
+from chronopose.core.types import Pose, PoseSequence
+from chronopose.data.videos import Key
+from chronopose.evaluation.persons import Answers, Score, score
+from chronopose.metrics.conventions import BOX, Convention
+from chronopose.metrics.jitter import Jitter
+from chronopose.metrics.pck import PCK
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +26,8 @@ class VideoScore:
         found: of those, how many were given a pose whose box overlaps theirs by half at least.
         extra: poses that belong to no true person.
         switches: how often a true person's id changed from one frame where it was found to the next.
-        pck: of the found persons, by the longer side of the true box, over `THRESHOLDS`.
+        pck: of the found persons, by the longer side of the true box.
+        jitter: of true persons with an id, where they were found in frames in a row; None where nobody was.
     """
 
     persons: int
@@ -32,9 +35,10 @@ class VideoScore:
     extra: int
     switches: int
     pck: PCK
+    jitter: Jitter | None
 
 
-def compare(poses: PoseSequence, truth: PoseSequence) -> VideoScore:
+def compare(poses: PoseSequence, truth: PoseSequence, convention: Convention = BOX) -> VideoScore:
     """Scores a video: persons are matched frame by frame by the overlap of their boxes, joints by name.
 
     Joints that the poses' skeleton does not have are not counted, and switches only for true persons with an id.
@@ -49,14 +53,14 @@ def compare(poses: PoseSequence, truth: PoseSequence) -> VideoScore:
         if theirs.track_id is not None:
             switches += theirs.track_id in last and last[theirs.track_id] != mine.track_id
             last[theirs.track_id] = mine.track_id
-    found, wanted, box = _stacked(pairs, truth.skeleton)
-    labelled = ~np.isnan(wanted[..., 0]) & (truth.skeleton.index_in(poses.skeleton) >= 0)
+    result = score(_answers(pairs, poses, truth), counted_as=(convention,))
     return VideoScore(
         persons=sum(len(frame.poses) for frame in truth),
         found=len(pairs),
         extra=sum(len(frame.poses) for frame in poses) - len(pairs),
         switches=switches,
-        pck=pck(found, wanted, labelled, person_box_size(box), THRESHOLDS, truth.skeleton),
+        pck=result.by_size[convention.name],
+        jitter=result.jitter,
     )
 
 
@@ -76,17 +80,24 @@ def found_persons(poses: PoseSequence, truth: PoseSequence, visible: NDArray[np.
     if visible.shape != shape or any(pose.track_id is None for frame in truth for pose in frame.poses):
         raise InputError(f"visibility {visible.shape} for a truth with ids of shape {shape}")
     first = truth.frames[0].frame if truth.frames else 0
-    xy, wanted, box = _stacked(pairs, truth.skeleton)
-    sigma = [truth.skeleton.gather(mine.sigma, mine.skeleton) for _, mine, _ in pairs if mine.sigma is not None]
-    seen = [visible[frame - first, theirs.track_id] for frame, _, theirs in pairs]
-    return Answers(
-        skeleton=truth.skeleton,
-        xy=xy,
-        sigma=np.stack(sigma) if pairs and len(sigma) == len(pairs) else None,
-        truth=wanted,
-        visible=np.array(seen, dtype=bool).reshape(wanted.shape[:2]),
-        box=box,
-    )
+    answers = _answers(pairs, poses, truth)
+    for row, (frame, _, theirs) in enumerate(pairs):
+        answers.visible[row] = visible[frame - first, theirs.track_id]
+    return answers
+
+
+def by_video(answers: Answers, convention: Convention) -> dict[str, Score]:
+    """The score of each video of a data set, in the order in which they come; none for photographs."""
+    rows: dict[str, list[int]] = {}
+    for row, key in enumerate(answers.keys):
+        if key.video:
+            rows.setdefault(key.video, []).append(row)
+    if len({(key.video, key.frame) for key in answers.keys}) == len(rows):  # videos of one picture
+        return {}
+    return {
+        video: score(answers.part(np.array(its, dtype=np.intp)), counted_as=(convention,))
+        for video, its in rows.items()
+    }
 
 
 _Pair = tuple[int, Pose, Pose]
@@ -99,26 +110,41 @@ def _pairs(poses: PoseSequence, truth: PoseSequence) -> list[_Pair]:
     if (truth.skeleton.index_in(poses.skeleton) < 0).all():
         raise InputError(f"the poses ({poses.skeleton.name}) and the truth ({truth.skeleton.name}) share no joint")
     return [
-        (true.frame, mine, theirs)
+        (true.frame, answered.poses[mine], true.poses[theirs])
         for answered, true in zip(poses, truth)
-        for mine, theirs in _matches(answered.poses, true.poses)
+        for mine, theirs in matches([pose.box for pose in answered.poses], [pose.box for pose in true.poses])
     ]
 
 
-def _stacked(pairs: Sequence[_Pair], skeleton: Skeleton) -> tuple[Floats, Floats, Floats]:
-    """Joints found (N, K, 2), true joints (N, K, 2) and true boxes (N, 4) of pairs, in one skeleton's order."""
+def _answers(pairs: Sequence[_Pair], poses: PoseSequence, truth: PoseSequence) -> Answers:
+    """The pairs as answers, every labelled joint being visible."""
+    skeleton, theirs = truth.skeleton, poses.skeleton
     shape = (len(pairs), len(skeleton), 2)
-    found = np.array([skeleton.gather(mine.xy, mine.skeleton) for _, mine, _ in pairs], dtype=np.float32)
-    wanted = np.array([theirs.xy for _, _, theirs in pairs], dtype=np.float32)
-    box = np.array([theirs.box for _, _, theirs in pairs], dtype=np.float32)
-    return found.reshape(shape), wanted.reshape(shape), box.reshape(-1, 4)
+    xy = np.array([skeleton.gather(mine.xy, theirs) for _, mine, _ in pairs], dtype=np.float32).reshape(shape)
+    # A joint that the skeleton of the poses has, and that was not found, is wrong.
+    xy[:, skeleton.index_in(theirs) >= 0] = np.nan_to_num(xy[:, skeleton.index_in(theirs) >= 0], nan=np.inf)
+    sigma = [skeleton.gather(mine.sigma, theirs) for _, mine, _ in pairs if mine.sigma is not None]
+    wanted = np.array([true.xy for _, _, true in pairs], dtype=np.float32).reshape(shape)
+    named = all(true.track_id is not None for _, _, true in pairs)
+    return Answers(
+        skeleton=skeleton,
+        xy=xy,
+        sigma=np.stack(sigma) if pairs and len(sigma) == len(pairs) else None,
+        truth=wanted,
+        visible=~np.isnan(wanted[..., 0]),
+        box=np.array([true.box for _, _, true in pairs], dtype=np.float32).reshape(-1, 4),
+        keys=tuple(Key(truth.info.source, frame, true.track_id or 0) for frame, _, true in pairs) if named else (),
+    )
 
 
-def _matches(mine: Sequence[Pose], theirs: Sequence[Pose], least: float = 0.5) -> list[tuple[Pose, Pose]]:
+def matches(
+    mine: Sequence[NDArray[np.floating]], theirs: Sequence[NDArray[np.floating]], least: float = 0.5
+) -> list[tuple[int, int]]:
+    """Places of the boxes (4,) of two lists that belong together: the most overlap in all, each at least `least`."""
     if not mine or not theirs:
         return []
-    overlap = iou_matrix(np.stack([p.box for p in mine]), np.stack([p.box for p in theirs]))
+    overlap = iou_matrix(np.stack(mine), np.stack(theirs))
     # Pairs that do not count must not draw persons away from those that do.
     overlap[overlap < least] = 0
     rows, columns = linear_sum_assignment(-overlap)
-    return [(mine[int(i)], theirs[int(j)]) for i, j in zip(rows, columns) if overlap[i, j] > 0]
+    return [(int(i), int(j)) for i, j in zip(rows, columns) if overlap[i, j] > 0]

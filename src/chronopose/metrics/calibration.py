@@ -1,20 +1,70 @@
 """Calibration: whether a predicted standard deviation is as large as the errors it speaks of.
 
-Everything is counted by coordinate, x and y of a joint apart, against a normal error: 0.683 of the coordinates of a
-calibrated model lie within one standard deviation. The calibration error is that of Kuleshov et al., 2018
+Everything is counted by coordinate, x and y of a joint apart. What share of them should lie within so many standard
+deviations depends on the density that the model was trained with: 0.683 within one for a normal error, 0.757 for a
+Laplace error of the same standard deviation. The calibration error is that of Kuleshov et al., 2018
 (arXiv:1807.00263), with the plain mean over levels instead of a sum of squares; no code was copied.
 """
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
+from chronopose.metrics.text import aligned, percent
+
 Array = NDArray[np.float64]
+Density = Literal["normal", "laplace"]
 
 LEVELS = tuple(round(0.05 * step, 2) for step in range(1, 20))
 """The shares at which the calibration error is taken: 0.05, 0.10, ..., 0.95."""
 ONE_SIGMA = float(2 * ndtr(1.0) - 1)
 """The share of a normal variable within one standard deviation, 0.6827."""
+SIGMAS = (0.5, 1.0, 1.5, 2.0, 3.0)
+"""The numbers of standard deviations of a coverage table."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Calibration:
+    """What the predicted standard deviations of M coordinates are worth.
+
+    Attributes:
+        coordinates: M.
+        inside: (5,) share of them within each of `SIGMAS`; NaN where M is 0.
+        error: the calibration error against each density.
+    """
+
+    coordinates: int
+    inside: Array
+    error: dict[Density, float]
+
+    @property
+    def inside_one(self) -> float:
+        """The share within one standard deviation."""
+        return float(self.inside[SIGMAS.index(1.0)])
+
+
+def calibration(deviation: ArrayLike) -> Calibration:
+    """The figures of `Calibration` for `deviations` (M,)."""
+    distance = np.asarray(deviation, dtype=np.float64)
+    return Calibration(
+        coordinates=len(distance),
+        inside=np.array([share_inside(distance, sigmas) for sigmas in SIGMAS]),
+        error={
+            "normal": calibration_error(distance, density="normal"),
+            "laplace": calibration_error(distance, density="laplace"),
+        },
+    )
+
+
+def nominal(sigmas: ArrayLike, density: Density = "normal") -> Array:
+    """The share of a density within so many of its standard deviations."""
+    reach = np.asarray(sigmas, dtype=np.float64)
+    share: Array = 2 * ndtr(reach) - 1 if density == "normal" else -np.expm1(-np.sqrt(2) * reach)
+    return share
 
 
 def deviations(error: ArrayLike, sigma: ArrayLike, counted: ArrayLike | None = None) -> Array:
@@ -50,12 +100,13 @@ def share_inside(deviation: ArrayLike, sigmas: float = 1.0) -> float:
     return float((distance <= sigmas).mean()) if distance.size else float("nan")
 
 
-def coverage(deviation: ArrayLike, levels: ArrayLike = LEVELS) -> Array:
+def coverage(deviation: ArrayLike, levels: ArrayLike = LEVELS, density: Density = "normal") -> Array:
     """(L,) share of `deviations` (M,) inside the central interval that should hold each of the shares (L,) of them.
 
     Against `levels` this is the reliability curve: below it sigma is too small, above it too large.
     """
-    reach = ndtri((1 + np.asarray(levels, dtype=np.float64)) / 2)
+    wanted = np.asarray(levels, dtype=np.float64)
+    reach = ndtri((1 + wanted) / 2) if density == "normal" else -np.log1p(-wanted) / np.sqrt(2)
     distance = np.sort(np.asarray(deviation, dtype=np.float64))
     if not distance.size:
         return np.full(reach.shape, np.nan)
@@ -63,9 +114,9 @@ def coverage(deviation: ArrayLike, levels: ArrayLike = LEVELS) -> Array:
     return inside
 
 
-def calibration_error(deviation: ArrayLike, levels: ArrayLike = LEVELS) -> float:
-    """The mean distance of `coverage` from `levels`: 0 for a calibrated normal error, NaN without any deviation."""
-    return float(np.abs(coverage(deviation, levels) - np.asarray(levels, dtype=np.float64)).mean())
+def calibration_error(deviation: ArrayLike, levels: ArrayLike = LEVELS, density: Density = "normal") -> float:
+    """The mean distance of `coverage` from `levels`: 0 for a calibrated error, NaN without any deviation."""
+    return float(np.abs(coverage(deviation, levels, density) - np.asarray(levels, dtype=np.float64)).mean())
 
 
 def correcting_factor(deviation: ArrayLike, share: float = ONE_SIGMA) -> float:
@@ -73,3 +124,20 @@ def correcting_factor(deviation: ArrayLike, share: float = ONE_SIGMA) -> float:
     distance = np.asarray(deviation, dtype=np.float64)
     # The order statistic itself: with interpolation, infinite deviations would make NaN of a finite quantile.
     return float(np.quantile(distance, share, method="inverted_cdf")) if distance.size else float("nan")
+
+
+def format_calibration(results: Mapping[str, Calibration]) -> str:
+    """The coverage table in percent: a row for each result, under those of a normal and of a Laplace error.
+
+    The last two columns are the calibration errors against the two. Lines of plain text without a final newline.
+    """
+    header = ["within sigmas", *(f"{sigmas:g}" for sigmas in SIGMAS), "ECE normal", "ECE Laplace"]
+    rows = [
+        ["normal error", *map(percent, nominal(SIGMAS)), "", ""],
+        ["Laplace error", *map(percent, nominal(SIGMAS, "laplace")), "", ""],
+    ]
+    rows += [
+        [name, *map(percent, result.inside), percent(result.error["normal"]), percent(result.error["laplace"])]
+        for name, result in results.items()
+    ]
+    return aligned([header, *rows])

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from chronopose.core.geometry import box_of_points, box_size
 from chronopose.core.skeleton import Skeleton
+from chronopose.metrics.text import aligned, percent
 
 Array = NDArray[np.float64]
 
@@ -203,12 +204,12 @@ def format_table(results: Mapping[str, PCK]) -> str:
     """
     header = ["PCK", *(name.capitalize() for name in GROUPS), "Groups", "Joints", "Points"]
     rows = [
-        [f"{name} @{threshold:g}", *(_percent(share) for share in (*result.groups[i], *means))]
+        [f"{name} @{threshold:g}", *(percent(share) for share in (*result.groups[i], *means))]
         for name, result in results.items()
         for i, threshold in enumerate(result.thresholds)
         for means in [(result.mean_groups[i], result.mean_joints[i], result.mean_points[i])]
     ]
-    return _aligned([header, *rows])
+    return aligned([header, *rows])
 
 
 def format_joints(result: PCK) -> str:
@@ -219,10 +220,10 @@ def format_joints(result: PCK) -> str:
     """
     header = ["joint", "labels", *(f"@{threshold:g}" for threshold in result.thresholds)]
     rows = [
-        [joint, str(result.counts[k]), *(_percent(share) for share in result.joints[:, k])]
+        [joint, str(result.counts[k]), *(percent(share) for share in result.joints[:, k])]
         for k, joint in enumerate(result.skeleton.joints)
     ]
-    return _aligned([header, *rows])
+    return aligned([header, *rows])
 
 
 def _distance(a: Array, b: Array) -> Array:
@@ -255,15 +256,3 @@ def _known_mean(values: Array) -> Array:
 
 def _members(skeleton: Skeleton, names: Sequence[str]) -> list[int]:
     return [k for k, joint in enumerate(skeleton.joints) if joint in names]
-
-
-def _percent(share: float) -> str:
-    return "-" if np.isnan(share) else f"{100 * share:.1f}"
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    return "\n".join(
-        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))])
-        for row in rows
-    )
