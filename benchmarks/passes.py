@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from chronopose.clips.contract import LabelledClip
 from chronopose.clips.crop import crop_clip
 from chronopose.core.errors import InputError
-from chronopose.core.geometry import box_size
+from chronopose.core.geometry import box_around, box_size
 from chronopose.core.skeleton import Skeleton
 from chronopose.core.types import Floats, Pixels
 from chronopose.data.coco import CocoPeople
 from chronopose.data.dataset import PoseDataset
-from chronopose.data.lspet import LSPExtended, box_around
+from chronopose.data.lspet import LSPExtended
 from chronopose.data.rendered import RenderedClips
 from chronopose.formats.shards import HIDDEN, OUTSIDE, SEEN
 from chronopose.inference.predictor import Joints, Predictor

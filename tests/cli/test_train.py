@@ -1,19 +1,23 @@
 """`train` takes a recipe's fields from flags, then from a file, then from the recipe, and goes on where it stopped."""
 
 import csv
+import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
 from chronopose.cli.__main__ import run
 from chronopose.cli.train import recipes
+from chronopose.models import checkpoint
 from chronopose.recipes import smoke
 
 SMALL = [
@@ -75,6 +79,22 @@ def test_the_printed_configuration_can_be_given_back(tmp_path: Path, capsys: pyt
         assert config(capsys, recipe, "--config", str(tmp_path / "config.yaml")) == printed
 
 
+def test_trackers_have_a_flag_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
+    assert config(capsys, "smoke")["train"]["log"] == []
+    for flag in ("--log", "--train.log"):
+        assert config(capsys, "smoke", flag, "tensorboard", "wandb")["train"]["log"] == ["tensorboard", "wandb"]
+    assert run(["train", "smoke", "--log", "tensorbored"]) == 1
+    assert "tensorboard" in capsys.readouterr().err
+
+
+def test_a_configuration_of_an_older_version_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "config.yaml"
+    for old, new in (("true", ["tensorboard"]), ("false", [])):
+        file.write_text(f"train: {{steps: 7, tensorboard: {old}}}\n")
+        values = config(capsys, "smoke", "--config", str(file))["train"]
+        assert (values["steps"], values["log"]) == (7, new)
+
+
 def test_an_ablation_is_a_recipe_with_the_fields_of_its_network(capsys: pytest.CaptureFixture[str]) -> None:
     values = config(capsys, "ablation/ftp-b-random", "--train.seed", "2", "--model.keep-lrb", "3")
     assert (values["train"]["seed"], values["model"]["select"], values["model"]["keep_lrb"]) == (2, "random", 3)
@@ -129,6 +149,89 @@ def test_a_run_that_cannot_begin_is_one_line(
     err = capsys.readouterr().err
     assert err.startswith("chronopose: ") and err.count("\n") == 1 and re.search(why, err), err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_tracker_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    assert run(["train", "smoke", *SMALL, "--log", "mlflow", "--out", str(tmp_path / "run")]) == 1
+    line = "chronopose: log mlflow: the package mlflow is not installed: pip install 'chronopose[mlflow]'\n"
+    assert capsys.readouterr().err == line
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_dry_run_tells_the_cost_and_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["train", "smoke", *SMALL, "--train.accumulate", "2", "--train.steps", "7200", "--dry-run"]) == 0
+    told = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert list(tmp_path.iterdir()) == []
+    assert told.keys() == {"parameters", "MACs", "data", "device", "memory", "step", "run"}
+    _, loss, _ = smoke.build(smoke.config())
+    inferred, learned = (int(part.split()[0].replace(",", "")) for part in told["parameters"].split("; "))
+    assert inferred > 400_000 and learned == inferred + sum(parameter.numel() for parameter in loss.parameters())
+    assert told["parameters"].endswith(" are trained, those of the loss among them")
+    assert told["data"] == "8 samples, 4 in a step"
+    assert told["device"] == "cpu"
+    assert re.fullmatch(r"[\d.]+ GB, at most, of one process without its workers", told["memory"])
+    step_s, first_s = map(float, re.fullmatch(r"([\d.]+) s; the first ([\d.]+) s", told["step"]).groups())  # type: ignore[union-attr]
+    whole = re.fullmatch(r"about (\d+) h (\d\d) min for 7,200 steps, without validation", told["run"])
+    assert whole is not None
+    assert 60 * int(whole[1]) + int(whole[2]) == pytest.approx((first_s + 7199 * step_s) / 60, abs=0.57)
+
+
+def test_a_dry_run_asks_the_recipe_for_data_to_rehearse_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = []
+
+    def rehearsal(config: smoke.Config, folder: Path) -> smoke.Config:
+        assert list(folder.iterdir()) == []
+        folders.append(folder)
+        return replace(config, people=replace(config.people, clips=5))
+
+    monkeypatch.setattr(smoke, "rehearsal", rehearsal, raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert run(["train", "smoke", *SMALL, "--dry-run"]) == 0
+    assert "5 samples" in capsys.readouterr().out
+    assert len(folders) == 1 and not folders[0].exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def rows_in(log: Path) -> list[dict[str, float]]:
+    with log.open() as file:
+        rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    return [{name: row[name] for name in row if name not in ("seconds", "samples_per_s")} for row in rows]
+
+
+def test_torchrun_trains_as_one_process_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # RLE's flow, maps, and a backbone whose batch norms stay as they are.
+    command = [
+        "train", "ablation/dsta-td", "--people.width", "48", "--people.height", "48", "--people.clips", "4",
+        "--train.batch-size", "4", "--train.steps", "3", "--train.log-every", "1", "--out",
+    ]  # fmt: skip
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    ended = subprocess.run(
+        [*torchrun, "-m", "chronopose.cli.__main__", *command, str(tmp_path / "two")],
+        capture_output=True, text=True, env=os.environ | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("wrote ") == 1 and ended.stderr.count("train step 2/3") == 1
+    assert run([*command, str(tmp_path / "one")]) == 0
+    one, two = rows_in(tmp_path / "one" / "log.csv"), rows_in(tmp_path / "two" / "log.csv")
+    assert len(one) == 3
+    for first, second in zip(one, two, strict=True):
+        assert first == pytest.approx(second, rel=1e-4)
+    # Not their weights: softmaxes do not see the bias of what goes into them, whose gradient is rounding alone.
+    models: list[Any] = [checkpoint.load(tmp_path / name).model.eval() for name in ("one", "two")]
+    size = models[0].spec.height, models[0].spec.width
+    pixels = torch.randint(0, 256, (4, 3, 3, *size), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        answers = [model(pixels) for model in models]
+    torch.testing.assert_close(answers[0].xy_crop, answers[1].xy_crop, rtol=0, atol=1e-3)  # px
+    torch.testing.assert_close(answers[0].sigma, answers[1].sigma, rtol=1e-4, atol=1e-4)
 
 
 def steps_in(log: Path) -> list[int]:

@@ -35,11 +35,16 @@ def test_only_the_newest_are_kept(tmp_path: Path) -> None:
     assert _steps(tmp_path) == [20, 30]
 
 
-def test_none_where_none_was_completed(tmp_path: Path) -> None:
+def test_an_unfinished_one_is_named_and_gives_way_to_the_next_whole_one(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     assert checkpoints.newest(tmp_path / "missing") is None
-    (tmp_path / "step-00000010.partial").mkdir()
-    assert checkpoints.newest(tmp_path) is None
-    assert list(tmp_path.iterdir()) == []
+    _write(tmp_path, 10).rename(tmp_path / "step-00000010.partial")
+    with caplog.at_level(logging.WARNING):
+        assert checkpoints.newest(tmp_path) is None
+    assert "step-00000010.partial is unfinished and is passed over" in caplog.text
+    _write(tmp_path, 20)
+    assert _steps(tmp_path) == [20]
 
 
 @pytest.mark.parametrize("damage", ["cut", "bit", "missing", "state"])

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from chronopose.core.errors import InputError
 from chronopose.training.log import Log, Means, Table
 
 
@@ -39,23 +38,24 @@ def test_means_are_taken_once() -> None:
     assert means.take() == {}
 
 
-def test_event_files_on_request(tmp_path: Path) -> None:
-    with Log(tmp_path, step=0, steps=10, tensorboard=True) as log:
-        log.train_row(5, {"loss": 1.0})
-        log.validation_row(5, {"ap": 0.5})
-    assert list((tmp_path / "tensorboard").glob("events.*"))
-    assert (tmp_path / "validation.csv").read_text().split() == ["step,ap", "5,0.5"]
-
-
-def test_missing_tensorboard_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(InputError, match=r"pip install 'chronopose\[tensorboard\]'"):
-        Log(tmp_path, step=0, steps=10, tensorboard=True)
-
-
 def test_a_terminal_gets_a_bar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    with Log(tmp_path, step=0, steps=10, tensorboard=False) as log:
+    with Log(tmp_path, step=0, steps=10) as log:
         log.train_row(5, {"loss": 1.0})
         log.advance(5)
     assert (tmp_path / "log.csv").exists()
+
+
+def test_another_rank_writes_nothing(tmp_path: Path) -> None:
+    with Log(tmp_path / "run", step=0, steps=10, main=False) as log:
+        log.train_row(5, {"loss": 1.0})
+        log.validation_row(5, {"ap": 0.5})
+        log.advance(5)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_log_of_noise_is_begun_anew(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_bytes(bytes(range(256)) * 3)
+    Table(path, 20).append({"step": 30, "loss": 7.0})
+    assert path.read_text().split() == ["step,loss", "30,7"]

@@ -1,12 +1,11 @@
 """The loop learns, stops where it must, and goes on after a kill as if nothing had happened."""
 
 import csv
+import json
 import logging
-import os
 import signal
-import subprocess
-import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +17,8 @@ from torch import Tensor, nn
 from chronopose.core.errors import InputError
 from chronopose.training.config import OptimConfig, TrainConfig
 from chronopose.training.trainer import train
+from tests.training.processes import Started, alone
 from tests.training.tiny_run import TinyBatch, TinyData, TinyLoss, TinyModel, run, save
-
-SCRIPT = Path(__file__).with_name("tiny_run.py")
 
 
 def _same_weights(one: Path, two: Path, step: int) -> None:
@@ -80,25 +78,19 @@ def test_workers_change_nothing(whole: Path, tmp_path: Path) -> None:
     _same_weights(whole, tmp_path, 20)
 
 
-def test_a_killed_process_resumes_to_the_same_bits(tmp_path: Path) -> None:
-    environment = os.environ | {"OMP_WAIT_POLICY": "PASSIVE", "CUDA_VISIBLE_DEVICES": ""}
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-
-    def command(out: Path, delay_s: float, *more: str) -> list[str]:
-        return [sys.executable, str(SCRIPT), str(out), "20", str(delay_s), *more]
-
-    process = subprocess.Popen(command(killed, 0.05), env=environment)
+def test_a_killed_process_resumes_to_the_same_bits(whole: Path, tmp_path: Path) -> None:
+    killed = tmp_path / "killed"
+    started = alone(tmp_path, partial(run, killed, 20, delay_s=0.05))
     # 0.2 s a step: the kill comes in the second epoch, between the checkpoints of steps 4 and 8.
     deadline = time.monotonic() + 120
     while not (killed / "checkpoints" / "step-00000004").exists():
-        assert process.poll() is None and time.monotonic() < deadline
+        assert started.process.is_alive() and time.monotonic() < deadline
         time.sleep(0.02)
     time.sleep(0.35)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    started.process.kill()
+    assert started.ended().code == -signal.SIGKILL
     assert not (killed / "checkpoints" / "step-00000020").exists()
-    subprocess.run(command(killed, 0, "resume"), env=environment, check=True)
-    subprocess.run(command(whole, 0), env=environment, check=True)
+    assert alone(tmp_path, partial(run, killed, 20, resume=True)).ended().code == 0
     _same_weights(whole, killed, 20)
     assert [row["step"] for row in _numbers(killed / "log.csv")] == ["3", "6", "9", "12", "15", "18", "20"]
 
@@ -111,9 +103,20 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, caplog: pytest.LogC
     file.write_bytes(file.read_bytes()[:100])
     with caplog.at_level(logging.INFO):
         run(hurt, 12, resume=True)
-    assert "step-00000012 is damaged and is passed over" in caplog.text
+    assert "step-00000012 is damaged and is passed over: model.safetensors is not what was written" in caplog.text
     assert "going on from step 8" in caplog.text
     _same_weights(sound, hurt, 12)
+
+
+def test_epochs_are_turned_into_steps_and_resumed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    run(tmp_path / "steps", 7)
+    with caplog.at_level(logging.INFO):
+        run(tmp_path / "epochs", 0, epochs=2.0)  # 13 samples, 4 in a step
+        assert "2 epochs over 13 samples are 7 steps" in caplog.text
+        _same_weights(tmp_path / "steps", tmp_path / "epochs", 7)
+        caplog.clear()
+        run(tmp_path / "epochs", 0, epochs=2.0, resume=True)
+    assert not [record for record in caplog.records if record.levelno > logging.INFO]
 
 
 def test_a_finished_run_resumes_to_nothing_more(tmp_path: Path) -> None:
@@ -142,7 +145,7 @@ def test_a_run_that_does_not_fit_is_refused(tmp_path: Path, changes: dict[str, o
 
 def test_another_model_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(tmp_path, 4)
-    monkeypatch.setattr("tests.training.tiny_run.TinyModel", lambda: nn.Sequential(nn.Flatten(), nn.Linear(192, 3)))
+    monkeypatch.setattr("tests.training.tiny_run.TinyModel", lambda *_: nn.Linear(192, 3))
     with pytest.raises(InputError, match="the checkpoint of step 4 does not fit this run's model") as caught:
         run(tmp_path, 8, resume=True)
     assert "\n" not in str(caught.value)
@@ -257,6 +260,50 @@ def test_save_is_given_a_plain_copy_and_replaces_whole_files(tmp_path: Path) -> 
     train(TrainConfig(steps=1, batch_size=2), OptimConfig(), model=TinyModel(), loss=TinyLoss(), data=TinyData(),
           out=tmp_path, save=checking, resume=False)  # fmt: skip
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoints", "log.csv", "model.safetensors"]
+
+
+def test_a_run_of_an_older_version_goes_on_without_a_word(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    run(tmp_path, 4)
+    file = tmp_path / "checkpoints" / "step-00000004" / "state.json"
+    content = json.loads(file.read_text())
+    del content["state"]["ranks"]
+    for name in ("log", "shard", "compile", "epochs"):
+        del content["state"]["train"][name]
+    content["state"]["train"]["tensorboard"] = False
+    file.write_text(json.dumps(content))
+    with caplog.at_level(logging.WARNING):
+        run(tmp_path, 6, resume=True)
+    assert [record.getMessage() for record in caplog.records] == ["steps was 4 before step 4 and is 6 from there on"]
+
+
+def _compiled(out: Path, steps: int, resume: bool = False) -> None:
+    run(out, steps, compile=True, resume=resume)
+
+
+@pytest.mark.slow
+def test_a_compiled_run_resumes_to_the_same_bits_and_keeps_the_names(tmp_path: Path) -> None:
+    _compiled(tmp_path / "whole", 8)
+    assert load_file(tmp_path / "whole" / "model.safetensors").keys() == TinyModel().state_dict().keys()
+    for legs in ((5, False), (8, True)):
+        ended = alone(tmp_path, _compiled, tmp_path / "legs", *legs).ended()
+        assert ended.code == 0, ended.told
+    _same_weights(tmp_path / "whole", tmp_path / "legs", 8)
+    run(tmp_path / "legs", 10, resume=True)  # and without
+    run(tmp_path / "eager", 8)
+    one, two = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "eager"))
+    for name in one:
+        torch.testing.assert_close(one[name], two[name], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_without_a_compiler_one_line_says_so(tmp_path: Path) -> None:
+    nothing = {"CXX": "/no/such/compiler", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")}
+    ended = Started(tmp_path, _compiled, tmp_path / "run", 4, environment=nothing).ended()
+    assert ended.code == 1, ended.told
+    line = ended.told.splitlines()[-1]
+    assert line.startswith("chronopose: compile: torch cannot compile for cpu here (")
+    assert line.endswith("; train without it") and "Traceback" not in ended.told
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.gpu

@@ -1,10 +1,9 @@
-"""A tiny training run for the tests, also as a script: `python tiny_run.py <folder> <steps> <delay_s> [resume]`."""
+"""A tiny training run for the tests."""
 
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -38,20 +37,30 @@ class TinyData:
 
 
 class TinyModel(nn.Module):
-    """Every kind of state a model may have: dropout, batch norm, a convolution, a scalar, a shared weight."""
+    """Every kind of state a model may have: dropout, batch norm, a convolution, a scalar, a shared weight, an idle one.
 
-    def __init__(self) -> None:
+    Args:
+        plain: leave out what depends on how a batch is cut up, dropout and batch norm; and what cannot be spread over
+            ranks, a scalar.
+        ballast: parameters that do nothing but make checkpoints large.
+    """
+
+    def __init__(self, plain: bool = False, ballast: int = 0) -> None:
         super().__init__()
-        self.backbone = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.BatchNorm2d(8), nn.ReLU())
-        self.dropout = nn.Dropout(0.3)
+        norm = nn.Identity() if plain else nn.BatchNorm2d(8)
+        self.backbone = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2, padding=1), norm, nn.ReLU())
+        self.dropout = nn.Dropout(0.0 if plain else 0.3)
         self.mix = nn.Linear(8, 8)
         self.again = self.mix
         self.head = nn.Linear(8, 3)
-        self.scale = nn.Parameter(torch.ones(()))
+        self.idle = nn.Linear(2, 2)
+        self.scale = nn.Parameter(torch.ones(1 if plain else ()))
+        self.ballast = nn.Parameter(torch.zeros(ballast)) if ballast else None
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         features = self.backbone(pixels.float() / 255).mean((2, 3))
-        return self.head(self.again(self.mix(self.dropout(features)))) * self.scale
+        answer = self.head(self.again(self.mix(self.dropout(features)))) * self.scale
+        return answer if self.ballast is None else answer + self.ballast.mean()
 
 
 class TinyLoss(nn.Module):
@@ -80,8 +89,12 @@ def run(
     *,
     resume: bool = False,
     delay_s: float = 0.0,
+    plain: bool = False,
+    ballast: int = 0,
+    data: TinyData | None = None,
     validate: Callable[[nn.Module], dict[str, float]] | None = None,
     validate_every: int = 0,
+    schedule: Literal["constant", "cosine"] = "cosine",
     **changes: object,
 ) -> TinyModel:
     """Trains in `out` and gives the trained model back."""
@@ -90,13 +103,13 @@ def run(
         "threads": 1,
     }  # fmt: skip
     torch.manual_seed(0)
-    model = TinyModel()
+    model = TinyModel(plain, ballast)
     train(
         TrainConfig(steps=steps, **{**settings, **changes}),  # type: ignore[arg-type]
-        OptimConfig(lr=0.01, warmup_steps=3, schedule="cosine"),
+        OptimConfig(lr=0.01, warmup_steps=3, schedule=schedule),
         model=model,
         loss=TinyLoss(),
-        data=TinyData(delay_s=delay_s),
+        data=TinyData(delay_s=delay_s) if data is None else data,
         out=out,
         save=save,
         resume=resume,
@@ -104,7 +117,3 @@ def run(
         validate_every=validate_every,
     )
     return model
-
-
-if __name__ == "__main__":
-    run(Path(sys.argv[1]), int(sys.argv[2]), delay_s=float(sys.argv[3]), resume="resume" in sys.argv[4:])

@@ -2,7 +2,7 @@
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, distributed
 from torch.nn import functional
 from torchvision.ops import generalized_box_iou_loss
 
@@ -22,7 +22,8 @@ def detection_loss(
 ) -> dict[str, Tensor]:
     """Focal loss on the scores, whose target is the fit of the box, and GIoU on the boxes of the cells that answer.
 
-    Both are summed over cells and divided by the summed targets, so that a person counts alike whatever its size.
+    Both are summed over cells and divided by the summed targets, so that a person counts alike whatever its size. Where
+    several processes share a batch, the mean of their losses is that of the whole batch.
 
     Args:
         logit: of the score of each cell.
@@ -42,7 +43,7 @@ def detection_loss(
         overlap = pairwise_iou(truth, boxes) * known[..., None]  # (B, M, N)
         target, owner = assign(logit.sigmoid(), overlap, centres, truth, known, per_person)
         trusted = 1 - _doubtful(logit.sigmoid(), overlap, centres, doubt).to(logit) * (target == 0)
-        total = target.sum().clamp_min(1.0)
+        total = _share_of_total(target.sum(), least=1.0)
     # Focal with exponent 1: with the usual 2 the boxes take nearly all of the gradient while scores are still low, and
     # a short run ends with boxes that fit and scores that tell little.
     surprise = (target - logit.sigmoid()).abs()
@@ -51,6 +52,15 @@ def detection_loss(
     wanted = torch.gather(truth, 1, owner[..., None].expand(-1, -1, 4))  # (B, N, 4)
     misfit = generalized_box_iou_loss(boxes[answers], wanted[answers], reduction="none")
     return {"score": score.sum() / total, "box": box_weight * (misfit * target[answers]).sum() / total}
+
+
+def _share_of_total(number: Tensor, least: float) -> Tensor:
+    """An equal share of a number summed over the processes of a batch, `least` or more: a process alone has it all."""
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return number.clamp_min(least)
+    total = number.clone()
+    distributed.all_reduce(total)
+    return total.clamp_min(least) / distributed.get_world_size()
 
 
 def assign(

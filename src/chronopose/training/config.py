@@ -1,9 +1,13 @@
 """What a training run is told: the optimiser's settings and the loop's."""
 
-from dataclasses import dataclass
-from typing import Literal
+import math
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 from chronopose.core.errors import InputError
+
+Tracker = Literal["tensorboard", "wandb", "mlflow", "trackio"]
+TRACKERS: tuple[Tracker, ...] = get_args(Tracker)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +71,11 @@ class TrainConfig:
     """The loop.
 
     Args:
-        steps: updates of the weights in the whole run.
-        batch_size: samples in one pass through the model.
+        steps: updates of the weights in the whole run; 0 for as many as `epochs` take.
+        epochs: passes over the data, which count where `steps` is 0.
+        batch_size: samples in one pass through the model, of all ranks together: each takes an equal part.
         accumulate: passes whose gradients are averaged into one step; a step sees batch_size * accumulate samples.
-        seed: of the order of samples, their augmentation and dropout.
+        seed: of the order of samples, their augmentation and dropout; ranks other than 0 have dropout of their own.
         precision: of the model's forward pass; "auto" is bf16 on a CUDA device that has it and fp32 elsewhere. Weights,
             loss and optimiser are always fp32.
         ema_decay: of the moving average of the weights, which is what gets validated and saved; 0 is off. Early in
@@ -78,13 +83,18 @@ class TrainConfig:
         checkpoint_every: steps between checkpoints; one is written at the end in any case.
         keep: how many of the newest checkpoints stay on disk.
         log_every: steps between rows of the log.
-        workers: processes that prepare samples; 0 prepares them in the loop. The samples are the same either way.
-        tensorboard: write TensorBoard event files beside the CSV log.
+        workers: processes that prepare samples, for each rank; 0 prepares them in the loop. The samples are the same
+            either way.
+        log: trackers that are told what the CSV log is told.
         threads: of torch on the CPU; None leaves torch's choice.
         channels_last: keep convolution weights in channels-last order, which convolutions are faster in.
+        shard: spread weights, their average and the optimiser's state over the ranks (FSDP2) instead of keeping a copy
+            on each. Checkpoints are whole either way, so that a run goes on with or without it.
+        compile: let torch.compile make faster kernels of the model: minutes at the start of each process.
     """
 
-    steps: int
+    steps: int = 0
+    epochs: float = 0.0
     batch_size: int
     accumulate: int = 1
     seed: int = 0
@@ -94,19 +104,31 @@ class TrainConfig:
     keep: int = 2
     log_every: int = 50
     workers: int = 0
-    tensorboard: bool = False
+    log: tuple[Tracker, ...] = ()
     threads: int | None = None
     channels_last: bool = True
+    shard: bool = False
+    compile: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "accumulate", "checkpoint_every", "keep", "log_every"):
+        _check(0 <= self.epochs < math.inf, "epochs", self.epochs, "a number of at least 0")
+        _check(self.steps >= (self.epochs == 0), "steps", self.steps, "at least 1, or 0 where epochs are given")
+        for name in ("batch_size", "accumulate", "checkpoint_every", "keep", "log_every"):
             _check(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
         for name in ("seed", "workers"):
             _check(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
         precisions = ("auto", "fp32", "bf16")
         _check(self.precision in precisions, "precision", repr(self.precision), f"one of {', '.join(precisions)}")
+        known = set(self.log) <= set(TRACKERS) and len(set(self.log)) == len(self.log)
+        _check(known, "log", self.log, f"some of {', '.join(TRACKERS)}, each once")
         _check(0 <= self.ema_decay < 1, "ema_decay", self.ema_decay, "in 0 to 1, 1 excluded")
         _check(self.threads is None or self.threads >= 1, "threads", self.threads, "at least 1, or None")
+
+    def over(self, samples: int) -> "TrainConfig":
+        """The same with the steps of a run over a data set of so many samples."""
+        if self.steps:
+            return self
+        return replace(self, steps=math.ceil(self.epochs * samples / (self.batch_size * self.accumulate)))
 
 
 def _check(holds: bool, name: str, got: object, wanted: str) -> None:

@@ -94,7 +94,7 @@ class MovingAverage:
     """A copy of a model whose weights follow the original slowly; buffers are copied as they are.
 
     Args:
-        model: what is followed. It must already be on its device.
+        model: what is followed.
         decay: of the old average in each update, in 0 to 1.
     """
 

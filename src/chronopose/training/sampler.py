@@ -2,7 +2,8 @@
 
 The samples of a run are one endless stream: place `p` of it is position `p % N` of epoch `p // N`, for a data set of N.
 Every batch is full, epochs follow each other without a gap, and the batches from any step on can be made without
-making the earlier ones. Each sample has a random generator of its own, so worker processes change nothing.
+making the earlier ones. Each sample has a random generator of its own, so worker processes change nothing. Where
+several ranks train together each makes its own part of every batch, and all parts together are the batch.
 """
 
 from collections.abc import Generator, Iterator
@@ -52,16 +53,34 @@ def shuffled(length: int, seed: int, epoch: int) -> NDArray[np.int64]:
 
 
 class StepSampler(Sampler[list[Draw]]):
-    """Batches of draws from batch number `first` up to batch number `last`, `last` excluded."""
+    """Batches of draws from batch number `first` up to batch number `last`, `last` excluded.
 
-    def __init__(self, *, length: int, batch_size: int, seed: int, first: int, last: int) -> None:
+    Args:
+        length: of the data set.
+        batch_size: of whole batches, a multiple of `ranks`.
+        seed: of the order.
+        first: see above.
+        last: see above.
+        rank: which of the equal parts of every batch is drawn.
+        ranks: how many parts there are.
+    """
+
+    def __init__(
+        self, *, length: int, batch_size: int, seed: int, first: int, last: int, rank: int = 0, ranks: int = 1
+    ) -> None:
         if length < 1:
             raise InputError("the training data is empty: at least 1 sample is needed")
+        if batch_size % ranks:
+            raise InputError(
+                f"batch_size {batch_size} has no equal parts for {ranks} ranks: give a multiple of {ranks}"
+            )
         self.length = length
         self.batch_size = batch_size
         self.seed = seed
         self.first = first
         self.last = last
+        self.part = batch_size // ranks
+        self.offset = rank * self.part
 
     def __len__(self) -> int:
         return max(self.last - self.first, 0)
@@ -70,7 +89,8 @@ class StepSampler(Sampler[list[Draw]]):
         epoch, order = -1, np.empty(0, dtype=np.int64)
         for batch in range(self.first, self.last):
             draws = []
-            for place in range(batch * self.batch_size, (batch + 1) * self.batch_size):
+            start = batch * self.batch_size + self.offset
+            for place in range(start, start + self.part):
                 if place // self.length != epoch:
                     epoch = place // self.length
                     order = shuffled(self.length, self.seed, epoch)
