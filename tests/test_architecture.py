@@ -48,9 +48,9 @@ def test_a_file_is_short_well_named_and_says_what_it_is(file: Path) -> None:
     assert len(line) > 10 and line.endswith((".", "?")), f"the first docstring line must be a sentence, got {line!r}"
 
 
-def test_opencv_stays_where_crops_are_cut() -> None:
+def test_opencv_stays_where_crops_are_cut_and_windows_opened() -> None:
     users = {file.stem for file in FILES if re.search(r"^\s*(import|from) cv2", file.read_text(), re.MULTILINE)}
-    assert users == {"crop", "letterbox"}
+    assert users == {"crop", "letterbox", "window"}
 
 
 def test_no_file_unpickles() -> None:

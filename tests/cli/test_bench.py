@@ -1,6 +1,7 @@
-"""`bench complexity` counts every bundled model and every preset, and prints the papers' figures beside them."""
+"""`bench` says where a video's time goes; `bench complexity` counts every model beside its paper's figures."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from chronopose.cli.__main__ import run
 from chronopose.models import checkpoint
 from chronopose.recipes import published
 from chronopose.recipes.presets import PRESETS
+from tests.inference.tiny_pose import rendered, save_tiny, write_video
 
 FEW = ("dsta-r50-shipped", "listpose-t", "rle-r50")
 
@@ -61,3 +63,44 @@ def test_the_verb_says_what_it_can_do(capsys: pytest.CaptureFixture[str]) -> Non
     assert "complexity" in capsys.readouterr().out
     assert run(["bench", "complexity", "--help"]) == 0
     assert "--json" in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a clip and a model."""
+    folder = tmp_path_factory.mktemp("bench")
+    write_video(rendered(20).frames, folder / "walk.mp4")
+    save_tiny(folder / "tiny.safetensors")
+    return folder
+
+
+def test_a_video_is_measured_stage_by_stage(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["bench", str(folder / "walk.mp4"), "--model", str(folder / "tiny.safetensors"), "--full-frame"]
+    assert run([*command, "--json"]) == 0
+    cost = json.loads(capsys.readouterr().out)
+    assert (cost["frames"], cost["poses"], cost["encoded_crops"], cost["detector"]) == (20, 20, 20, "full-frame")
+    assert list(cost["stages"]) == ["decode", "detect", "track", "crop", "encode", "fuse", "draw", "write"]
+    assert 0.5 < sum(stage["share"] for stage in cost["stages"].values()) <= 1
+    assert cost["persons_per_s"] == cost["frames_per_s"] > 0
+    assert cost["encode"]["floor_ms"] < cost["encode"]["ms"]
+    assert sorted(entry.name for entry in folder.iterdir()) == ["tiny.safetensors", "walk.mp4"]
+
+
+def test_for_people_the_measures_are_a_table(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["bench", str(folder / "walk.mp4"), "--model", str(folder / "tiny.safetensors"), "--full-frame"]
+    assert run([*command, "--no-video"]) == 0
+    head, stages, rates = capsys.readouterr().out.split("\n\n")
+    assert head == f"{folder / 'walk.mp4'}: 96 x 64, tiny, detector full-frame"
+    rows = {line.split()[0]: line.split()[1:] for line in stages.splitlines()[1:]}
+    assert list(rows)[:1] == ["decode"] and list(rows)[-2:] == ["rest", "all"]
+    assert rows["all"][1:] == ["100.0", "%"] and rows["draw"] == ["0.00", "0.0", "%"]
+    assert sum(float(ms) for name, (ms, *_) in rows.items() if name != "all") == pytest.approx(
+        float(rows["all"][0]), abs=0.1
+    )
+    for part in ("outside detector and model", "frames/s", "persons/s", "peak memory", "GMAC/s", "at least"):
+        assert part in rates
+
+
+def test_a_live_source_is_not_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", "0"]) == 1
+    assert "record some of it" in capsys.readouterr().err

@@ -18,7 +18,9 @@ Refused = Callable[..., str]
 
 FLAGS = {
     "predict": "--out -o --model --frames --detector --boxes --full-frame --detect-every --crop --drift --max-persons "
-    "--to --video --no-video --overwrite --device --json --verbose -v",
+    "--still --to --video --no-video --overwrite --device --json --verbose -v",
+    "live": "--out -o --lag --realtime --show --model --frames --detector --boxes --full-frame --detect-every --crop "
+    "--drift --max-persons --still --device --json",
     "demo": "--out -o",
     "draw": "--out -o",
     "convert": "--to",
@@ -38,7 +40,8 @@ FLAGS = {
     "models list": "--json",
     "models info": "NAME --json",
     "models import": "--as --out -o --half",
-    "bench": "complexity",
+    "export": "MODEL --format --streaming --out -o --frames --int8 --judge --limit --force --json",
+    "bench": "complexity VIDEO --video --no-video --model --detector --boxes --full-frame --detect-every --json",
     "bench complexity": "--json",
     "doctor": "--json",
 }
@@ -216,10 +219,12 @@ def test_two_videos_of_the_same_name(refused: Refused, weights: str, tmp_path: P
     assert "two of the videos would be written to" in told and "x.poses.parquet" in told
 
 
-@pytest.mark.parametrize("source", ["rtsp://me:secret@127.0.0.1/live", "0"])
-def test_a_live_source_is_not_annotated(source: str, refused: Refused, weights: str, tmp_path: Path) -> None:
-    told = refused("predict", source, "--model", weights, "--full-frame", "-o", tmp_path)
-    assert "add --no-video" in told
+@pytest.mark.parametrize("verb", ["predict", "live", "bench"])
+def test_the_password_of_a_stream_is_not_shown(
+    verb: str, refused: Refused, weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = refused(verb, "rtsp://me:secret@127.0.0.1:9/live", "--model", weights, "--full-frame")
     assert "secret" not in told
 
 
@@ -252,6 +257,7 @@ def test_frames_that_are_none(
         ("--detect-every", "0", "detect_every and chunk must be at least 1"),
         ("--max-persons", "0", "max_persons must be at least 1"),
         ("--max-persons", "many", "--max-persons"),
+        ("--still", "256", "still must lie in 0 to 255"),
         ("--crop", "loose", 'Choose from: "locked", "exact"'),
         ("--device", "toaster", "device: 'toaster' cannot be used here"),
     ],

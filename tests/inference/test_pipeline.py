@@ -10,22 +10,24 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
 
 from chronopose.core.errors import InputError
-from chronopose.core.types import FramePoses, Pixels, PoseSequence, VideoInfo
+from chronopose.core.types import Pixels, PoseSequence
 from chronopose.formats import read, table
 from chronopose.formats.stream import ResultStream
-from chronopose.inference.pipeline import Outcome, annotate, describe_run, predict_video, without_password
+from chronopose.inference.drawing import annotate
+from chronopose.inference.pipeline import Outcome, describe_run, predict_video, tally, without_password
 from chronopose.inference.stream import PoseStream, StreamConfig
-from chronopose.tracking.detector import FullFrame
+from chronopose.tracking.detector import BoxFile, FullFrame
 from chronopose.tracking.tracker import Detections
 from chronopose.video.reader import open_video
-from chronopose.video.writer import VideoWriter
-from tests.inference.tiny_pose import as_frames, given, predictor, rendered, same, save_tiny, write_video
+from tests.inference.test_drawing import alike, pictures, poses_of
+from tests.inference.tiny_pose import predictor, rendered, same, save_tiny, write_video
 
 
 def predict(video: Path, results: Path, *, overwrite: bool = False, config: StreamConfig | None = None) -> Outcome:
@@ -378,6 +380,91 @@ def test_a_live_source_is_not_gone_on_with(address: str, tmp_path: Path) -> None
     assert (tmp_path / "live.partial").exists()
 
 
+# The annotated video in the same pass ---------------------------------------------------------------------------
+
+
+def in_one_pass(source: str, folder: Path, **options: Any) -> Outcome:
+    stream = PoseStream(predictor(), FullFrame(), StreamConfig())
+    return predict_video(source, folder / "a.parquet", stream, {}, annotated=folder / "a.mp4", **options)
+
+
+def drawn_frames(video: Path, drawn: Path) -> list[int]:
+    """The frames on which something was painted."""
+    before, stamps = pictures(video)
+    after, new_stamps = pictures(drawn)
+    np.testing.assert_allclose(new_stamps, stamps, atol=1e-4)
+    changed = (np.abs(after - before).max(axis=-1) > 60).reshape(len(before), -1).sum(axis=1)
+    return np.flatnonzero(changed > 50).tolist()
+
+
+@pytest.mark.parametrize("overlap", [True, False])
+def test_a_run_from_the_first_frame_to_the_last_is_annotated_meanwhile(
+    overlap: bool, video: Path, tmp_path: Path
+) -> None:
+    before = threading.active_count()
+    outcome = in_one_pass(str(video), tmp_path, overlap=overlap)
+    assert outcome.annotated and outcome.frames == 20
+    assert drawn_frames(video, tmp_path / "a.mp4") == list(range(20))
+    annotate(str(video), read(outcome.results), tmp_path / "second.mp4")
+    assert alike(pictures(tmp_path / "a.mp4")[0], pictures(tmp_path / "second.mp4")[0])
+    assert threading.active_count() == before
+
+
+def test_a_run_that_is_gone_on_with_leaves_the_annotated_video_to_a_second_pass(video: Path, tmp_path: Path) -> None:
+    def stop(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        in_one_pass(str(video), tmp_path, progress=stop)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.partial"]
+    (tmp_path / ".a.0123abcd.part.mp4").write_bytes(b"left by a kill")
+    outcome = in_one_pass(str(video), tmp_path)
+    assert (outcome.resumed, outcome.frames, outcome.annotated) == (6, 20, False)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.parquet"]
+    assert not in_one_pass(str(video), tmp_path).annotated
+    assert in_one_pass(str(video), tmp_path, overwrite=True).annotated
+
+
+def test_a_video_that_cannot_be_written_ends_the_run_at_once_and_costs_no_results(video: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").mkdir()
+    with pytest.raises(InputError, match=r"a.mp4: is a folder"):
+        in_one_pass(str(video), tmp_path)
+    (tmp_path / "a.mp4").rmdir()
+    assert in_one_pass(str(video), tmp_path).annotated
+
+
+def test_a_broken_video_is_annotated_as_far_as_it_goes(tmp_path: Path) -> None:
+    clip = write_video(rendered(60).frames, tmp_path / "cut.mkv")
+    clip.write_bytes(clip.read_bytes()[: clip.stat().st_size * 6 // 10])
+    outcome = in_one_pass(str(clip), tmp_path)
+    assert outcome.annotated and outcome.broken is not None
+    assert drawn_frames(clip, tmp_path / "a.mp4") == list(range(outcome.frames))
+
+
+def test_a_live_source_is_annotated_too_even_when_its_user_stops_it(address: str, tmp_path: Path) -> None:
+    told = 0
+
+    def stop(steps: int) -> None:
+        nonlocal told
+        told += steps
+        if told > 20:
+            raise KeyboardInterrupt
+
+    outcome = in_one_pass(address, tmp_path, progress=stop)
+    assert outcome.annotated and 20 < outcome.frames < 60
+    assert len(pictures(tmp_path / "a.mp4")[0]) == outcome.frames
+
+
+def test_poses_and_persons_are_counted_without_reading_them(tmp_path: Path) -> None:
+    boxes = {frame: (rendered(12).boxes[frame], np.ones(2), np.array([7, frame])) for frame in (0, 3, 4)}
+    stream = PoseStream(predictor(), BoxFile(boxes), StreamConfig())
+    clip = write_video(rendered(12).frames, tmp_path / "walk.mp4")
+    predict_video(str(clip), tmp_path / "a.parquet", stream, {})
+    sequence = read(tmp_path / "a.parquet")
+    assert tally(tmp_path / "a.parquet", stream.skeleton) == (6, 4)
+    assert (sum(len(frame.poses) for frame in sequence), len(sequence.tracks)) == (6, 4)
+
+
 # What a run is made of --------------------------------------------------------------------------------------------
 
 
@@ -401,76 +488,3 @@ def test_other_weights_or_another_detector_make_another_run(video: Path, tmp_pat
         describe_run(str(video), tmp_path / "a", "bundled", StreamConfig(), (-2, -1, 0)),
     ]
     assert all(run != base for run in other)
-
-
-# The annotated video ----------------------------------------------------------------------------------------------
-
-
-def poses_of(frames: int) -> PoseSequence:
-    clip = rendered(20)
-    stream = PoseStream(predictor(), given(clip.boxes), StreamConfig())
-    answers = tuple(stream.over(as_frames(clip.frames)))[:frames]
-    info = VideoInfo(source="walk", width=96, height=64, fps=25.0)
-    return PoseSequence(info=info, skeleton=stream.skeleton, frames=answers)
-
-
-def pictures(path: Path) -> tuple[np.ndarray, list[float]]:
-    with open_video(path) as video:
-        frames = list(video)
-    return np.stack([frame.pixels for frame in frames]).astype(int), [frame.time_s for frame in frames]
-
-
-def test_the_annotated_video_has_every_frame_at_its_own_time(tmp_path: Path) -> None:
-    times = [0.04 * i + (0.5 if i > 9 else 0) + 0.007 * (i % 3) for i in range(20)]
-    clip = write_video(rendered(20).frames, tmp_path / "uneven.mp4", times)
-    steps: list[int] = []
-    assert annotate(str(clip), poses_of(20), tmp_path / "drawn.mp4", steps.append) == 20
-    before, stamps = pictures(clip)
-    after, new_stamps = pictures(tmp_path / "drawn.mp4")
-    assert steps == [1] * 20
-    np.testing.assert_allclose(new_stamps, stamps, atol=1e-4)
-    assert np.ptp(np.diff(stamps)) > 0.4
-    changed = np.abs(after - before).max(axis=-1) > 60
-    assert changed.reshape(20, -1).sum(axis=1).min() > 50  # in every frame something is drawn
-
-
-def test_poses_are_drawn_on_the_frames_they_name(tmp_path: Path) -> None:
-    clip = write_video(rendered(20).frames, tmp_path / "walk.mp4")
-    whole = poses_of(20)
-    some = PoseSequence(
-        info=whole.info, skeleton=whole.skeleton, frames=tuple(answer for answer in whole if answer.frame in (5, 6, 15))
-    )
-    assert annotate(str(clip), some, tmp_path / "drawn.mp4") == 20
-    before, _ = pictures(clip)
-    after, _ = pictures(tmp_path / "drawn.mp4")
-    changed = (np.abs(after - before).max(axis=-1) > 60).reshape(20, -1).sum(axis=1)
-    assert set(np.flatnonzero(changed > 50)) == {5, 6, 15}
-
-
-def test_the_video_itself_is_not_drawn_over(tmp_path: Path) -> None:
-    clip = write_video(rendered(20).frames, tmp_path / "walk.mp4")
-    before = clip.read_bytes()
-    with pytest.raises(InputError, match="is the video itself"):
-        annotate(str(clip), poses_of(20), clip)
-    assert clip.read_bytes() == before
-
-
-def test_a_place_that_cannot_be_written_leaves_no_annotated_video(tmp_path: Path) -> None:
-    clip = write_video(rendered(20).frames, tmp_path / "walk.mp4")
-    with pytest.raises(InputError, match="cannot be written"):
-        annotate(str(clip), poses_of(20), tmp_path / "nowhere" / "drawn.mp4")
-    assert [entry.name for entry in tmp_path.iterdir()] == ["walk.mp4"]
-
-
-def test_an_odd_sized_video_of_nobody_is_annotated_too(tmp_path: Path) -> None:
-    pixels = np.full((3, 33, 47, 3), 90, dtype=np.uint8)
-    clip = tmp_path / "odd.mkv"
-    with VideoWriter(clip, 47, 33, 25.0) as writer:
-        for index, picture in enumerate(pixels):
-            writer.write(picture, index / 25)
-    empty = poses_of(0)
-    frames = tuple(FramePoses(index, index / 25, ()) for index in range(3))
-    sequence = PoseSequence(info=empty.info, skeleton=empty.skeleton, frames=frames)
-    assert annotate(str(clip), sequence, tmp_path / "drawn.mp4") == 3
-    assert pictures(tmp_path / "drawn.mp4")[0].shape[0] == 3
-    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["drawn.mp4", "odd.mkv"]

@@ -16,7 +16,7 @@ from chronopose.core.geometry import apply
 from chronopose.core.types import Floats, Frame, FramePoses, Pixels
 from chronopose.inference.stream import PoseStream, StreamConfig
 from chronopose.tracking.detector import BoxFile, Detector, FullFrame
-from chronopose.tracking.tracker import TrackerConfig
+from chronopose.tracking.tracker import Detections, TrackerConfig
 from tests.inference.tiny_pose import (
     WINDOW,
     BrightSpots,
@@ -293,11 +293,81 @@ def test_ids_of_a_box_file_are_kept_and_ids_that_are_missing_are_made() -> None:
         ("forget_after", -1),
         ("jump_iou", -0.1),
         ("jump_iou", 1.5),
+        ("still", -1),
+        ("still", 256),
     ],
 )
 def test_settings_that_make_no_sense_are_named(field: str, value: object) -> None:
     with pytest.raises(InputError, match=field):
         StreamConfig(**{field: value})  # type: ignore[arg-type]
+
+
+# Still pictures and lost persons ---------------------------------------------------------------------------------
+
+
+class Seen(FullFrame):
+    """A whole-frame detector that counts the frames it is shown."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+
+    def __call__(self, frames: Sequence[Pixels]) -> list[Detections]:
+        self.frames += len(frames)
+        return super().__call__(frames)
+
+
+def stop_and_go() -> list[Frame]:
+    """24 frames that stand still but for one step after every sixth."""
+    return as_frames([rendered(20).frames[index // 6] for index in range(24)])
+
+
+@pytest.mark.parametrize(("chunk", "looks"), [(1, 24), (6, 4), (24, 4)])
+def test_a_still_picture_is_encoded_once_and_answers_as_before(chunk: int, looks: int) -> None:
+    spared, whole = (
+        PoseStream(predictor(), Seen(), StreamConfig(chunk=chunk, still=still_from)) for still_from in (0, None)
+    )
+    same(list(spared.over(stop_and_go())), list(whole.over(stop_and_go())), 1e-3)
+    assert (spared.encoded, whole.encoded) == (4, 24)
+    assert isinstance(spared.detector, Seen) and isinstance(whole.detector, Seen)
+    assert (spared.detector.frames, whole.detector.frames) == (looks, 24)  # looks are compared inside a chunk
+
+
+def test_only_the_part_of_the_picture_that_a_person_stands_in_has_to_be_still() -> None:
+    pixels = np.repeat(rendered(20).frames[:1], 12, axis=0).copy()
+    pixels[:, :, 80:] = np.random.default_rng(0).integers(0, 255, pixels[:, :, 80:].shape)
+    boxes = np.tile(np.array([[10, 5, 40, 60], [50, 5, 90, 60]], np.float32), (12, 1, 1))
+    stream = PoseStream(predictor(), given(boxes), StreamConfig())
+    list(stream.over(as_frames(pixels)))
+    assert stream.encoded == 1 + 12
+
+
+@pytest.mark.parametrize(("still", "encoded"), [(None, 16), (0, 16), (1, 16), (2, 1), (255, 1)])
+def test_noise_up_to_the_bound_is_taken_for_stillness(still: int | None, encoded: int) -> None:
+    rng = np.random.default_rng(0)
+    picture = np.clip(rendered(20).frames[0], 2, 250)
+    noisy = [picture + rng.choice(np.array([0, 2], np.uint8), picture.shape) for _ in range(16)]
+    # Crops are cut pixel by pixel here, so that no noise is averaged away.
+    boxes = np.tile(np.array([20.1, 6.9, 58.5, 58.1], np.float32), (16, 1, 1))
+    stream = PoseStream(predictor(), given(boxes), StreamConfig(still=still))
+    list(stream.over(as_frames(noisy)))
+    assert stream.encoded == encoded
+
+
+def test_slow_change_is_measured_from_the_crop_that_was_encoded() -> None:
+    fading = as_frames([np.full((64, 96, 3), 100 + index, np.uint8) for index in range(16)])
+    stream = PoseStream(predictor(), FullFrame(), StreamConfig(still=3, chunk=4))
+    list(stream.over(fading))
+    assert stream.encoded == 4  # 100 stands for 103 and not for 104
+
+
+@pytest.mark.parametrize("crop", ["locked", "exact"])
+def test_a_person_who_is_lost_is_not_cropped_beyond_the_last_window(crop: str) -> None:
+    clip = rendered(30)
+    boxes = {frame: (drifting(30, 0.0)[frame], np.ones(1), np.zeros(1, int)) for frame in range(10)}
+    stream = PoseStream(predictor(), BoxFile(boxes), StreamConfig(crop=crop, still=None))  # type: ignore[arg-type]
+    found = list(stream.over(as_frames(clip.frames)))
+    assert [len(answer.poses) for answer in found] == [1] * 10 + [0] * 20
+    assert stream.encoded == 10 + 2  # the look-ahead of the last frame that shows the person
 
 
 # Memory -----------------------------------------------------------------------------------------------------------
@@ -325,7 +395,7 @@ def test_memory_stays_flat_over_thousands_of_frames() -> None:
             early, late = late, tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert answered == 2000 - 2
-    assert {"_frames", "_persons", "_anchors", "_states", "_features", "_waiting"} <= set(most)
+    assert {"_frames", "_persons", "_anchors", "_states", "_features", "_looks", "_waiting"} <= set(most)
     assert max(most.values()) <= 2 * 25 + 4, most
     assert most["_anchors"] <= 2
     # Python keeps up to 2000 tuples of a size for later use, 160 kB; the frames alone would be 7 MB.

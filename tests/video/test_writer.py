@@ -10,7 +10,7 @@ import pytest
 from chronopose.core.errors import InputError
 from chronopose.video import writer
 from chronopose.video.reader import open_video
-from chronopose.video.writer import VideoWriter
+from chronopose.video.writer import VideoWriter, sweep
 
 
 def picture(i: int, width: int = 64, height: int = 48) -> np.ndarray:
@@ -153,3 +153,15 @@ def test_without_a_working_encoder_the_refusal_names_them(tmp_path, monkeypatch)
     with pytest.raises(InputError, match=r"no H\.264 encoder"):
         VideoWriter(tmp_path / "a.mp4", 64, 48, 25)
     assert names(tmp_path) == []
+
+
+def test_what_killed_writers_left_is_swept_away_and_nothing_else(tmp_path: Path) -> None:
+    kept = ["a.mp4", ".a.0123abcd.part.mkv", ".b.0123abcd.part.mp4", ".a.part.mp4"]
+    for name in [*kept, ".a.0123abcd.part.mp4", ".a.fedc9876.part.mp4"]:
+        (tmp_path / name).touch()
+    sweep(tmp_path / "a.mp4")
+    assert {entry.name for entry in tmp_path.iterdir()} == set(kept)
+    sweep(tmp_path / "nowhere" / "a.mp4")
+    (tmp_path / ".[x].0123abcd.part.mp4").touch()
+    sweep(tmp_path / "[x].mp4")
+    assert not (tmp_path / ".[x].0123abcd.part.mp4").exists()

@@ -11,6 +11,7 @@ from chronopose.core.errors import InputError
 
 _VERBS = {
     "predict": ("predict:predict", "Find the persons in videos and write their poses."),
+    "live": ("live:live", "Answer a camera, a stream or a playing file as it runs."),
     "demo": ("demo:demo", "Run the bundled model on a clip whose truth is known."),
     "draw": ("predict:draw", "Draw saved poses onto their video."),
     "convert": ("convert:convert", "Turn a file of poses into another format."),
@@ -21,7 +22,8 @@ _VERBS = {
     "synth": ("synth:synth", "Render clips of people with exact labels."),
     "synth-assets": ("synth_assets:synth_assets", "Build the folder of assets that `synth` renders from."),
     "models": ("models:app", "List models, show what one costs, import published weights."),
-    "bench": ("bench:app", "Count what models cost, beside their papers' figures."),
+    "export": ("export:export", "Write a model as graphs for onnxruntime, OpenVINO or torch."),
+    "bench": ("bench:app", "Measure where a video's time goes, and what models cost."),
     "doctor": ("doctor:doctor", "Show versions and devices, and what is missing."),
 }
 

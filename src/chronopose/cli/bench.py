@@ -1,11 +1,114 @@
-"""`chronopose bench complexity`: what every model costs, beside the figures that its paper prints."""
+"""`chronopose bench`: where a video's time goes; `bench complexity`: what models cost beside their papers' figures."""
 
 import json as json_format
-from typing import Annotated, Any
+import math
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-app = App(name="bench", help="Count what the models cost, beside the figures of their papers.")
+from chronopose.cli.seeing import Seeing
+
+if TYPE_CHECKING:
+    from chronopose.inference.speed import Speed
+
+app = App(name="bench")
+
+
+@app.default
+def bench(
+    source: Annotated[str, Parameter(name="VIDEO")],
+    /,
+    *,
+    video: bool = True,
+    seeing: Seeing = Seeing(),  # noqa: B008 - frozen
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Measure where the time of a video goes, how many frames and persons a second that makes, and what bounds it.
+
+    The video goes through the whole pipeline twice: overlapped, as `predict` does it, for the rates; then one thing
+    after the other, for the share of each stage. Nothing is kept.
+
+    Parameters
+    ----------
+    source
+        A video file or a folder of images.
+    video
+        Draw and write the annotated video as well.
+    seeing
+        How poses are found.
+    json
+        Print a JSON object instead of a table.
+    """
+    from torch import nn
+
+    from chronopose.core.errors import InputError
+    from chronopose.inference.speed import speed
+    from chronopose.inference.stream import PoseStream
+    from chronopose.video.reader import is_live
+
+    if is_live(source):
+        raise InputError("bench: a live source comes at its own pace; record some of it, and give the file")
+    estimator = seeing.estimator()
+    name, finder = seeing.finder(str(estimator.predictor.device))
+    config = seeing.config()
+    cost = speed(
+        source,
+        lambda measure: PoseStream(estimator.predictor, finder, config, measure),
+        model=estimator.model if isinstance(estimator.model, nn.Module) else None,
+        video=video,
+    )
+    if json:
+        print(json_format.dumps({"video": source, "model": estimator.name, "detector": name, **_as_json(cost)}))
+        return
+    print(f"{source}: {cost.info.width} x {cost.info.height}, {estimator.name}, detector {name}")
+    print(_table(cost))
+
+
+def _as_json(cost: "Speed") -> dict[str, Any]:
+    return {
+        "width": cost.info.width,
+        "height": cost.info.height,
+        "frames": cost.frames,
+        "poses": cost.poses,
+        "encoded_crops": cost.encoded,
+        "frames_per_s": cost.frames / cost.seconds,
+        "persons_per_s": cost.poses / cost.seconds,
+        "processor_ms_per_frame": 1e3 * cost.processor_s / cost.frames,
+        "peak_memory_mb": None if math.isnan(cost.memory_mb) else cost.memory_mb,
+        "alone_ms_per_frame": 1e3 * cost.alone_s / cost.frames,
+        "stages": {
+            stage: {"ms_per_frame": 1e3 * seconds / cost.frames, "share": seconds / cost.alone_s}
+            for stage, seconds in cost.stages.items()
+        },
+        "outside_networks_share": cost.outside_networks,
+        "encode": {
+            "macs": cost.encode_macs,
+            "peak_macs_per_s": cost.peak_macs,
+            "floor_ms": None if cost.encode_macs is None else 1e3 * cost.floor_s,
+            "ms": 1e3 * cost.encode_s if cost.encoded else None,
+        },
+    }
+
+
+def _table(cost: "Speed") -> str:
+    rest = cost.alone_s - sum(cost.stages.values())
+    rows = [*cost.stages.items(), ("rest", rest), ("all", cost.alone_s)]
+    lines = ["", f"{'one by one':<12}{'ms/frame':>10}{'share':>9}"]
+    lines += [f"{name:<12}{1e3 * s / cost.frames:>10.2f}{100 * s / cost.alone_s:>7.1f} %" for name, s in rows]
+    lines += [
+        "",
+        f"outside detector and model: {100 * cost.outside_networks:.1f} %",
+        f"overlapped: {cost.frames / cost.seconds:.1f} frames/s, {cost.poses / cost.seconds:.1f} persons/s, "
+        f"{1e3 * cost.processor_s / cost.frames:.1f} ms of processor time a frame",
+        f"peak memory: {cost.memory_mb:.0f} MB",
+        f"encode: {cost.encoded} crops for {cost.poses} poses, {1e3 * cost.encode_s:.2f} ms each",
+    ]
+    if cost.encode_macs is not None:
+        lines[-1] += (
+            f"; a crop's {_short(cost.encode_macs)} MACs take at least {1e3 * cost.floor_s:.2f} ms "
+            f"at the {cost.peak_macs / 1e9:.0f} GMAC/s that float32 reaches here"
+        )
+    return "\n".join(lines)
 
 
 @app.command

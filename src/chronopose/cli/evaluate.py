@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 
 from chronopose.cli.progress import bar
+from chronopose.cli.seeing import notify
 from chronopose.core.errors import InputError
+from chronopose.runtimes.names import Choice, Precision
 
 if TYPE_CHECKING:
     from chronopose.clips.contract import PoseModel
@@ -44,6 +46,8 @@ def evaluate(
     seed: int = 1000,
     baseline: Annotated[bool, Parameter(negative=())] = False,
     device: str = "auto",
+    backend: Choice = "ready",
+    precision: Precision | None = None,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Score a model on a data set, or (--poses, --truth) saved poses of a video against their truth.
@@ -51,7 +55,7 @@ def evaluate(
     Parameters
     ----------
     model
-        A bundled model, a .safetensors file, or the folder of a training run.
+        A bundled model, a .safetensors file, the folder of a training run, or a file that `export` wrote.
     data
         NAME DIR: a data set by name, and its folder. drawn: people drawn by code, without a folder.
     split
@@ -81,6 +85,10 @@ def evaluate(
         Also score the mean pose of the training part, which looks at no pixel.
     device
         cpu, cuda, or auto.
+    backend
+        What runs the model, as for `predict`.
+    precision
+        fp32, bf16 or int8; fp32 if none is given, or what a file of graphs is in.
     json
         Print a JSON object.
     """
@@ -100,11 +108,13 @@ def evaluate(
 
     if gallery is not None:
         check_free(gallery)
-    judged = _data(data, split, seed)
+    judged = judged_data(data, split, seed)
     counted_as = conventions(data[0], judged.people.skeleton, thresholds)
-    estimator = load(model, device=device)
-    variants = _variants(estimator.name, estimator.model, str(estimator.predictor.device), frames, flip)
-    source = _boxes(boxes, judged, str(estimator.predictor.device))
+    estimator = load(model, device=device, backend=backend, precision=precision, notify=notify)
+    runtime = estimator.predictor.runtime
+    name = estimator.name if runtime.precision == "fp32" else f"{estimator.name}, {runtime.precision}"
+    variants = _variants(name, runtime, str(runtime.device), frames, flip)
+    source = _boxes(boxes, judged, str(runtime.device))
     asked = len(judged.asked(limit))
     with bar(f"scoring {data[0]}", asked if limit is None else min(limit, asked)) as line:
         results, answers = judge(judged, variants, counted_as, source, limit=limit, progress=line.advance)
@@ -131,8 +141,8 @@ def _video(poses: Path, truth: Path, as_json: bool) -> None:
     print(json_format.dumps(video_json(result)) if as_json else describe_video(result))
 
 
-def _data(data: Sequence[str], split: str | None, seed: int) -> "JudgedData":
-    """The data set that --data names."""
+def judged_data(data: Sequence[str], split: str | None, seed: int) -> "JudgedData":
+    """The data set that --data names: NAME DIR, or drawn."""
     from chronopose.evaluation.judging import JudgedData, opened
 
     name, *folder = data

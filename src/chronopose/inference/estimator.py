@@ -1,17 +1,18 @@
 """The Python entry: load a model, predict a video, stream a source."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from chronopose.clips.contract import PoseModel
-from chronopose.core.errors import InputError
 from chronopose.core.types import Frame, FramePoses, PoseSequence
 from chronopose.inference.finding import choose_detector
-from chronopose.inference.predictor import Predictor
+from chronopose.inference.predictor import Predictor, pick_device
 from chronopose.inference.stream import PoseStream, StreamConfig
-from chronopose.models import checkpoint
 from chronopose.models.checkpoint import Card
+from chronopose.runtimes.choosing import Opened, opened
+from chronopose.runtimes.graph_file import is_graph_file
+from chronopose.runtimes.names import Choice, Precision
 from chronopose.tracking.detector import BoxFile, Detector
 from chronopose.video.reader import open_video
 
@@ -19,19 +20,38 @@ DEFAULT_MODEL = "dsta-small"
 
 
 def load(
-    name_or_path: str | Path = DEFAULT_MODEL, *, device: str = "auto", window: tuple[int, ...] | None = None
+    name_or_path: str | Path = DEFAULT_MODEL,
+    *,
+    device: str = "auto",
+    window: tuple[int, ...] | None = None,
+    backend: Choice = "ready",
+    precision: Precision | None = None,
+    notify: Callable[[str], None] | None = None,
 ) -> "Estimator":
     """A pose estimator, ready to use.
 
     Args:
-        name_or_path: a bundled model's name, a .safetensors file, or the folder of a training run.
+        name_or_path: a bundled model's name, a .safetensors file, the folder of a training run, or a file that
+            `chronopose export` wrote.
         device: as torch writes it; "auto" is a GPU where there is one.
         window: frame offsets to show instead of the model's own, e.g. (-2, -1, 0) for no look-ahead.
+        backend: "torch", "onnxruntime" or "openvino"; "ready" or "auto", see `runtimes.contract.Choice`.
+        precision: "fp32", "bf16" or "int8"; None for what a file of graphs is in, and fp32 elsewhere.
+        notify: told in a sentence what takes long: graphs are made at first use.
 
     Raises:
-        InputError: there is no such model, the file is not one, or it has no window to change.
+        InputError: there is no such model, the file is not one, or it has no window to change; or the backend is
+            missing, or cannot do this.
     """
-    return Estimator(checkpoint.load(name_or_path, window), device=device)
+    where = pick_device("cpu" if device == "auto" and _is_for_cpu(name_or_path, backend) else device)
+    return Estimator(
+        opened(name_or_path, backend=backend, precision=precision, device=where, window=window, notify=notify)
+    )
+
+
+def _is_for_cpu(name_or_path: str | Path, backend: Choice) -> bool:
+    """Whether the user asked for what runs on the CPU alone, a GPU or not."""
+    return backend in ("onnxruntime", "openvino") or is_graph_file(name_or_path)
 
 
 class Estimator:
@@ -40,17 +60,16 @@ class Estimator:
     Attributes:
         name: of the weights.
         card: what the weights were trained on, and their terms.
-        model: the plain `nn.Module`: (B, T, 3, H, W) pixels in, `PoseOutput` in crop pixels out.
-        predictor: the model on its device.
+        model: the plain `nn.Module`: (B, T, 3, H, W) pixels in, `PoseOutput` in crop pixels out. A file of graphs has
+            none: there it is the runtime, which is called likewise.
+        predictor: the model in its runtime.
     """
 
-    def __init__(self, loaded: checkpoint.Checkpoint, device: str = "auto") -> None:
-        if not isinstance(loaded.model, PoseModel):
-            raise InputError(f"{loaded.name} is a {loaded.kind} model, which answers no poses")
-        self.name: str = loaded.name
-        self.card: Card = loaded.card
-        self.model: PoseModel = loaded.model
-        self.predictor = Predictor(self.model, device)
+    def __init__(self, opened: Opened) -> None:
+        self.name: str = opened.name
+        self.card: Card = opened.card
+        self.model: PoseModel = opened.model
+        self.predictor = Predictor(opened.runtime)
 
     def stream(
         self,

@@ -1,31 +1,29 @@
-"""A video to files: results that survive a crash while they grow, and the annotated video made of them."""
+"""A video to files: results that survive a crash while they grow, and the annotated video beside them."""
 
 import dataclasses
 import hashlib
 import json
 import re
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from chronopose.core.errors import InputError
-from chronopose.core.types import FramePoses, PoseSequence, VideoInfo
-from chronopose.draw import draw_poses
+from chronopose.core.skeleton import Skeleton
+from chronopose.core.types import Frame, FramePoses, VideoInfo
 from chronopose.formats import table
 from chronopose.formats.stream import ResultStream, finish, run_of
+from chronopose.inference.drawing import WAITING, AnnotatedVideo, Progress
+from chronopose.inference.overlap import ReadAhead
+from chronopose.inference.stages import each
 from chronopose.inference.stream import PoseStream, StreamConfig
+from chronopose.runtimes.contract import Runtime
 from chronopose.video.images import images_in
-from chronopose.video.reader import VideoReader, open_video
-from chronopose.video.writer import VideoWriter
-
-Progress = Callable[[int], None]
-"""Told how many frames were added since the last call."""
-
-TRAIL = 12
-"""Frames that a person's trail reaches back in an annotated video."""
+from chronopose.video.reader import open_video
+from chronopose.video.writer import sweep
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +36,7 @@ class Outcome:
         resumed: frames that were there already when this call began.
         encoded: crops that went through the model's encoder in this call.
         broken: where and why the video broke off, None where it did not.
+        annotated: whether this call wrote the annotated video.
     """
 
     results: Path
@@ -45,6 +44,7 @@ class Outcome:
     resumed: int
     encoded: int
     broken: str | None
+    annotated: bool = False
 
 
 def predict_video(
@@ -53,21 +53,26 @@ def predict_video(
     stream: PoseStream,
     run: Mapping[str, Any],
     *,
+    annotated: Path | None = None,
     overwrite: bool = False,
+    overlap: bool = True,
     started: Callable[[VideoInfo, int], None] | None = None,
     progress: Progress | None = None,
 ) -> Outcome:
     """Writes the poses of a video to a Parquet file, going on where an earlier call was cut short.
 
     While it runs, `results` with suffix `.partial` holds what is done, an append-only Arrow stream; killing the
-    process loses the last chunk at most.
+    process loses the last chunk at most. Frames are decoded, looked at and drawn in a thread each.
 
     Args:
         source: a file, folder, camera number or stream URL. A live source cannot be gone on with.
         results: the Parquet file; made whole at the end.
         stream: new, with model, detector and settings.
         run: what the results depend on, plain JSON values; a call with another `run` does not touch earlier results.
+        annotated: the annotated video, written meanwhile by a call that begins with the first frame. Half of a video
+            cannot be gone on with: where earlier results are gone on with, `annotate` has to write it afterwards.
         overwrite: begin anew whatever is there.
+        overlap: False does everything in one thread, for whoever measures the stages.
         started: told the video and how many frames were done before.
         progress: told of frames as they are written.
 
@@ -75,6 +80,8 @@ def predict_video(
         InputError: unreadable source, or results of other settings are in the way.
     """
     partial = results.with_suffix(".partial")
+    if annotated is not None:
+        sweep(annotated)
     if results.exists() and not overwrite:
         return _finished(results, run)
     results.parent.mkdir(parents=True, exist_ok=True)
@@ -92,34 +99,64 @@ def predict_video(
         if output is None:
             schema = table.schema(stream.skeleton, video.info, {"run": json.dumps(run)})
             output = opened.enter_context(ResultStream.create(partial, schema))
+        drawn = None
+        if annotated is not None and not done:
+            drawing = AnnotatedVideo(annotated, video.info, overlap=overlap, measure=stream.measure)
+            drawn = opened.enter_context(drawing)
         if started is not None:
             started(video.info, done)
-        frames = done + _fill(output, video, stream, progress)
+        frames: Iterable[Frame] = each(video, "decode", stream.measure)
+        if overlap:
+            frames = opened.enter_context(ReadAhead(frames, WAITING))
+        filling = _Filling(output, stream, drawn, progress)
+        try:
+            for frame in frames:
+                filling.push(frame)
+            filling.append(stream.flush())
+        except KeyboardInterrupt:
+            # A recording ends when its user says so, without the frames in hand: the interrupt may have come in the
+            # midst of them. A file goes on with the next call.
+            if not video.live:
+                raise
     finish(partial, results, {"broken": video.broken} if video.broken else None)
-    return Outcome(results=results, frames=frames, resumed=done, encoded=stream.encoded, broken=video.broken)
+    return Outcome(
+        results=results,
+        frames=done + filling.written,
+        resumed=done,
+        encoded=stream.encoded,
+        broken=video.broken,
+        annotated=drawn is not None,
+    )
 
 
-def _fill(output: ResultStream, video: VideoReader, stream: PoseStream, progress: Progress | None) -> int:
-    """Frames in, rows out; the number of frames written."""
-    written = 0
+class _Filling:
+    """Frames in, rows and pictures out."""
 
-    def append(answers: list[FramePoses]) -> None:
-        nonlocal written
-        if answers:
-            output.append(answers, stream.state())
-            written += len(answers)
-            if progress is not None:
-                progress(len(answers))
+    def __init__(
+        self, output: ResultStream, stream: PoseStream, drawn: AnnotatedVideo | None, progress: Progress | None
+    ) -> None:
+        self.written = 0  # frames
+        self._output, self._stream, self._drawn, self._progress = output, stream, drawn, progress
+        self._undrawn: deque[Frame] = deque()
 
-    try:
-        for frame in video:
-            append(stream.push(frame))
-    except KeyboardInterrupt:
-        if not video.live:  # a recording ends when its user says so; a file goes on with the next call
-            raise
-        return written  # without the frames in hand: the interrupt may have come in the midst of them
-    append(stream.flush())
-    return written
+    def push(self, frame: Frame) -> None:
+        """Shows the stream the next frame, and writes what it answers."""
+        if self._drawn is not None:
+            self._undrawn.append(frame)
+        self.append(self._stream.push(frame))
+
+    def append(self, answers: list[FramePoses]) -> None:
+        """Writes answers, which come frame after frame."""
+        if not answers:
+            return
+        with self._stream.measure("write"):
+            self._output.append(answers, self._stream.state())
+        self.written += len(answers)
+        if self._drawn is not None:
+            for answer in answers:
+                self._drawn.add(self._undrawn.popleft(), answer.poses)
+        if self._progress is not None:
+            self._progress(len(answers))
 
 
 def _finished(results: Path, run: Mapping[str, Any]) -> Outcome:
@@ -132,10 +169,23 @@ def _finished(results: Path, run: Mapping[str, Any]) -> Outcome:
     )
 
 
+def tally(results: Path, skeleton: Skeleton) -> tuple[int, int]:
+    """How many poses and how many persons a Parquet file holds, read from two of its columns."""
+    from pyarrow import parquet
+
+    # A joint of a pose always has a score; the row of an empty frame has none.
+    score = f"{skeleton.joints[0]}_score"
+    columns = parquet.read_table(results, columns=["track", score])
+    return len(columns) - columns[score].null_count, len(columns["track"].drop_null().unique())
+
+
 def _same(there: Mapping[str, Any], wanted: Mapping[str, Any], file: Path) -> None:
     """Earlier results are only gone on with if they were made the same way."""
     asked = json.loads(json.dumps(wanted))  # tuples are lists on disk
-    other = [name for name in sorted({*there, *asked}) if there.get(name) != asked.get(name)]
+    there = {"precision": "fp32", **there}  # what there was before results named it
+    # Backends of one precision agree to a ten-thousandth of a pixel: one may go on where another was cut short.
+    names = sorted({*there, *asked} - {"backend"})
+    other = [name for name in names if there.get(name) != asked.get(name, "fp32" if name == "precision" else None)]
     if other:
         name = other[0]
         raise InputError(
@@ -145,11 +195,17 @@ def _same(there: Mapping[str, Any], wanted: Mapping[str, Any], file: Path) -> No
 
 
 def describe_run(
-    source: str, weights: Path, detector: str, config: StreamConfig, window: tuple[int, ...] | None = None
+    source: str,
+    weights: Path,
+    detector: str,
+    config: StreamConfig,
+    window: tuple[int, ...] | None = None,
+    runtime: Runtime | None = None,
 ) -> dict[str, Any]:
     """What results depend on: the source as it is now, the weights by content, the detector, the settings.
 
-    `window` holds the frame offsets shown in place of the model's own, None for those.
+    `window` holds the frame offsets shown in place of the model's own, None for those; `runtime`, where one is given,
+    adds by which backend and at what precision.
     """
     about: dict[str, Any] = {"source": without_password(source)}
     path = Path(source)
@@ -160,6 +216,8 @@ def describe_run(
             "bytes": sum(file.st_size for file in files),
             "modified_ns": max(file.st_mtime_ns for file in files),
         }
+    if runtime is not None:
+        about |= {"backend": runtime.name, "precision": runtime.precision}
     with weights.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return about | {"weights": digest, "window": window, "detector": detector, "config": dataclasses.asdict(config)}
@@ -168,35 +226,3 @@ def describe_run(
 def without_password(source: str) -> str:
     """A source as it may be shown and saved: the user and password of an address hidden."""
     return re.sub(r"^([a-zA-Z][\w+.-]*://)[^/@]*@", r"\1***@", source)
-
-
-def annotate(source: str, sequence: PoseSequence, target: Path, progress: Progress | None = None) -> int:
-    """Writes the video again with its poses drawn on it; gives the number of frames.
-
-    One frame is written for every frame of the source, with its time stamp; poses are found by the frame's number.
-
-    Raises:
-        InputError: unreadable source, a target that cannot be written, or the target is the source.
-    """
-    if target.exists() and Path(source).exists() and target.samefile(source):
-        raise InputError(f"{target}: is the video itself; give another name for the annotated one")
-    poses_in = {answer.frame: answer.poses for answer in sequence}
-    trails: dict[int, deque[Any]] = {}
-    count = 0
-    with (
-        open_video(source) as video,
-        VideoWriter(target, video.info.width, video.info.height, video.info.fps) as writer,
-    ):
-        for frame in video:
-            poses = poses_in.get(frame.index, ())
-            for pose in poses:
-                if pose.track_id is not None:
-                    trail = trails.setdefault(pose.track_id, deque(maxlen=TRAIL))
-                    trail.append((pose.box[:2] + pose.box[2:]) / 2 * (1, 0) + (0, pose.box[3]))
-            shown = {pose.track_id for pose in poses}
-            trails = {track: trail for track, trail in trails.items() if track in shown}
-            writer.write(draw_poses(frame.pixels, poses, trails=trails), frame.time_s)
-            count += 1
-            if progress is not None:
-                progress(1)
-    return count

@@ -12,6 +12,8 @@ from chronopose.clips.contract import PoseModel, PoseOutput
 from chronopose.core.errors import InputError
 from chronopose.core.geometry import apply, apply_to_sigma
 from chronopose.core.types import Floats, Pixels
+from chronopose.runtimes.contract import Runtime
+from chronopose.runtimes.in_torch import TorchRuntime
 
 
 class Joints(NamedTuple):
@@ -23,20 +25,20 @@ class Joints(NamedTuple):
 
 
 class Predictor:
-    """A model on its device, in eval mode, for crops of any number of persons and frames at once.
+    """A model in its runtime, for crops of any number of persons and frames at once.
 
     Args:
-        model: a pose model; it is moved to the device.
-        device: as torch writes it; "auto" is a GPU where there is one.
+        model: a pose model, which torch runs as it is, in eval mode on the device; or a runtime, ready for use.
+        device: as torch writes it; "auto" is a GPU where there is one. A runtime has its own.
         batch: crops encoded in one pass; more need memory and gain little.
     """
 
     def __init__(self, model: PoseModel, device: str = "auto", batch: int = 32) -> None:
-        self.device = torch.device(pick_device(device))
         self.model = model
-        module = model.to(self.device).eval()  # type: ignore[attr-defined]
-        if self.device.type == "cuda":
-            module.to(memory_format=torch.channels_last)
+        self.runtime: Runtime = (
+            model if isinstance(model, Runtime) else TorchRuntime(model, torch.device(pick_device(device)))
+        )
+        self.device = self.runtime.device
         self.batch = batch
 
     @torch.inference_mode()
@@ -46,13 +48,13 @@ class Predictor:
         for start in range(0, len(crops), self.batch):
             pixels = torch.from_numpy(crops[start : start + self.batch]).to(self.device, non_blocking=True)
             # A permuted view is channels-last memory: no copy.
-            parts.append(self.model.encode(pixels.permute(0, 3, 1, 2)))
+            parts.append(self.runtime.encode(pixels.permute(0, 3, 1, 2)))
         return torch.cat(parts)
 
     @torch.inference_mode()
     def fuse(self, features: Tensor, state: Any = None) -> tuple[PoseOutput, Any]:
         """The answer for windows of features (B, T, ...), less the maps that only losses read, and the next state."""
-        output, after = self.model.fuse(features, state)
+        output, after = self.runtime.fuse(features, state)
         return output._replace(heatmaps=None), after
 
     def joints(self, features: Tensor, crop_to_image: NDArray[np.float64]) -> Joints:

@@ -11,10 +11,14 @@ until then every frame is encoded once. Both are the same code: exact is a drift
 
 A window model is asked for all windows of a chunk in one call. A recurrent model is shown single frames: those of a
 chunk are encoded in one batch too, then fused one after the other, all persons of a frame together, each from the state
-that the last frame left. Such a state tells of places in the crop, and an anchor that moves shifts them by about
-`drift`. It is kept all the same: joints in sight are found anew in every frame, training clips sway a little too, and
-for a hidden joint a place that is off by a tenth of the person is worth more than none. What a state does not outlive
-is an absence or a jump of the box, see `states.TrackStates`.
+that the last frame left. It encodes every frame once in any case, so nothing is locked for it: an anchor would save
+nothing and cost about a point of PCK@0.1 (benchmarks/streaming.md). Its state tells of places in the crop, and a box
+that moves shifts them a little. It is kept all the same: joints in sight are found anew in every frame, training clips
+sway a little too, and for a hidden joint a place that is off by a tenth of the person is worth more than none. What a
+state does not outlive is an absence or a jump of the box, see `states.TrackStates`.
+
+A crop that looks like the one last encoded in the same anchor is not encoded again, and a whole frame that looks like
+the one before is not shown to the detector: a still picture costs its decoding and its crops, and little else.
 """
 
 from collections import deque
@@ -31,9 +35,10 @@ from chronopose.clips.contract import ClipSpec
 from chronopose.clips.crop import cut
 from chronopose.core.errors import InputError
 from chronopose.core.geometry import crop_to_image
-from chronopose.core.types import Floats, Frame, FramePoses, Pose
+from chronopose.core.types import Floats, Frame, FramePoses, Pixels, Pose
 from chronopose.inference.persons import Anchor, Anchors, Person
 from chronopose.inference.predictor import Joints, Predictor, in_image, joined, stack
+from chronopose.inference.stages import Measure, unmeasured
 from chronopose.inference.states import TrackStates
 from chronopose.tracking.detector import BoxFile, Detector
 from chronopose.tracking.tracker import Detections, Tracker, TrackerConfig
@@ -45,7 +50,7 @@ class StreamConfig:
 
     Args:
         crop: "locked" encodes each frame once while a person stays near an anchor box; "exact" crops every window with
-            its key frame's own box.
+            its key frame's own box, as is always done for recurrent models.
         drift: how far a box may stray from its anchor before it is anchored anew, as a fraction of the anchor's longer
             side (the centre) and of its size (the sides).
         detect_every: run the detector on every N-th frame; the tracker predicts the boxes between.
@@ -56,6 +61,9 @@ class StreamConfig:
         forget_after: frames without an answer after which a recurrent model begins anew with a person, at most the
             tracker's patience.
         jump_iou: overlap with the box of the person's last answer below which a recurrent model begins anew.
+        still: two pictures are taken for the same one if no colour of a pixel differs by more than this, of 255. 0
+            asks for the very same pixels and changes no answer, None never compares. More spares the encoder where a
+            camera's noise is all that moves; answers after a resume may then differ by what such a difference is worth.
         tracker: how boxes become persons.
     """
 
@@ -67,6 +75,7 @@ class StreamConfig:
     max_persons: int | None = None
     forget_after: int = 5
     jump_iou: float = 0.3
+    still: int | None = 0
     tracker: TrackerConfig = field(default_factory=TrackerConfig)
 
     def __post_init__(self) -> None:
@@ -84,6 +93,16 @@ class StreamConfig:
             raise InputError(f"forget_after must be at least 0 frames, got {self.forget_after}")
         if not 0 <= self.jump_iou <= 1:
             raise InputError(f"jump_iou must lie in 0 to 1, got {self.jump_iou}")
+        if self.still is not None and not 0 <= self.still <= 255:
+            raise InputError(f"still must lie in 0 to 255, or be none, got {self.still}")
+
+
+@dataclass(slots=True, eq=False)
+class _Look:
+    """A crop and its features, which serve all frames in which the crop looks the same."""
+
+    crop: Pixels
+    feature: Tensor | None = None
 
 
 class PoseStream:
@@ -93,10 +112,17 @@ class PoseStream:
         predictor: the model.
         detector: finds persons; a `BoxFile` whose boxes carry ids needs no tracker, and none is asked.
         config: see `StreamConfig`.
+        measure: of the stages detect, track, crop, encode and fuse.
     """
 
-    def __init__(self, predictor: Predictor, detector: Detector | BoxFile, config: StreamConfig) -> None:
-        self.predictor, self.detector, self.config = predictor, detector, config
+    def __init__(
+        self,
+        predictor: Predictor,
+        detector: Detector | BoxFile,
+        config: StreamConfig,
+        measure: Measure = unmeasured,
+    ) -> None:
+        self.predictor, self.detector, self.config, self.measure = predictor, detector, config, measure
         self.spec = shown(predictor.model.spec)
         self.skeleton = predictor.model.skeleton
         wanted = self.spec.look_ahead
@@ -107,9 +133,11 @@ class PoseStream:
         self._waiting: list[Frame] = []  # not yet shown to the detector
         self._frames: deque[Frame] = deque()  # all that a window may still show
         self._persons: dict[int, tuple[Person, ...]] = {}  # by frame, from the next key frame on
-        self._anchors = Anchors(config.drift if config.crop == "locked" else 0.0, patience)
+        locked = config.crop == "locked" and not self.spec.recurrent
+        self._anchors = Anchors(config.drift if locked else 0.0, patience)
         self._states = TrackStates(predictor.model, min(config.forget_after, patience), config.jump_iou)
         self._features: dict[tuple[int, int], Tensor] = {}  # by anchor number and frame
+        self._looks: dict[int, _Look] = {}  # the last one, by anchor number
         self._next_key = 0
         self._tracked = -1  # the newest frame whose persons are known
 
@@ -204,9 +232,11 @@ class PoseStream:
 
     def _find_persons(self) -> None:
         """Detects and tracks in the waiting frames."""
-        found = self._detections()
+        with self.measure("detect"):
+            found = self._detections()
         for frame in self._waiting:
-            boxes = self._boxes(frame.index, found.get(frame.index))
+            with self.measure("track"):
+                boxes = self._boxes(frame.index, found.get(frame.index))
             if self.config.max_persons is not None:
                 boxes = sorted(boxes, key=lambda one: -one[2])[: self.config.max_persons]
             self._persons[frame.index] = tuple(
@@ -221,10 +251,15 @@ class PoseStream:
         """What was found in the waiting frames, by frame; a frame that was not looked at is not in it."""
         if isinstance(self.detector, BoxFile):
             return {frame.index: self.detector.at(frame.index) for frame in self._waiting}
-        looked = [frame for frame in self._waiting if frame.index % self.config.detect_every == 0]
-        if not looked:
-            return {}
-        return dict(zip([f.index for f in looked], self.detector([f.pixels for f in looked]), strict=True))
+        shown: list[Pixels] = []
+        place: dict[int, int] = {}  # by frame, of the picture that stands for it
+        for frame in self._waiting:
+            if frame.index % self.config.detect_every == 0:
+                if not shown or not self._alike(shown[-1], frame.pixels):
+                    shown.append(frame.pixels)
+                place[frame.index] = len(shown) - 1
+        found = self.detector(shown) if shown else []
+        return {frame: found[number] for frame, number in place.items()}
 
     def _boxes(self, frame: int, found: Detections | None) -> list[tuple[int, Floats, float]]:
         """Id, box and score of each person: from the tracker, or from the user where the boxes came with ids."""
@@ -258,9 +293,10 @@ class PoseStream:
         outputs = []
         for persons in self._rounds(asked):
             slots = [(person.anchor.number, frame) for person in persons for frame in self._window(person.frame)]
-            features = stack([self._features[slot] for slot in slots], len(persons))
-            output, state = self.predictor.fuse(features, self._states.before(persons))
-            self._states.after(persons, state)
+            with self.measure("fuse"):
+                features = stack([self._features[slot] for slot in slots], len(persons))
+                output, state = self.predictor.fuse(features, self._states.before(persons))
+                self._states.after(persons, state)
             outputs.append(output)
         transforms = self._transforms([person.anchor.box for person in asked])
         return in_image(joined(outputs), self.spec.answer, transforms)
@@ -284,9 +320,36 @@ class PoseStream:
         if not missing:
             return
         pixels = [self._frame(frame).pixels for _, frame in missing]
-        crops = cut(pixels, self._transforms(list(missing.values())), self.spec.height, self.spec.width)
-        self._features.update(zip(missing, self.predictor.encode(crops).unbind(), strict=True))
-        self.encoded += len(missing)
+        with self.measure("crop"):
+            crops = cut(pixels, self._transforms(list(missing.values())), self.spec.height, self.spec.width)
+        with self.measure("encode"):
+            looks = [self._look(number, crop) for (number, _), crop in zip(missing, crops, strict=True)]
+            fresh = [look for look in dict.fromkeys(looks) if look.feature is None]
+            if fresh:
+                shown = crops if len(fresh) == len(crops) else np.stack([look.crop for look in fresh])
+                for look, feature in zip(fresh, self.predictor.encode(shown).unbind(), strict=True):
+                    look.feature, look.crop = feature, look.crop.copy()  # so as not to keep all crops for one
+        for place, look in zip(missing, looks):
+            assert look.feature is not None
+            self._features[place] = look.feature
+        self.encoded += len(fresh)
+
+    def _look(self, anchor: int, crop: Pixels) -> _Look:
+        """The look that an anchor's crop has: the last one, or a new one."""
+        look = self._looks.get(anchor)
+        if look is None or not self._alike(look.crop, crop):
+            look = self._looks[anchor] = _Look(crop)
+        return look
+
+    def _alike(self, one: Pixels, other: Pixels) -> bool:
+        most = self.config.still
+        if most is None or one.shape != other.shape:
+            return False
+        for step in (16, 1):  # a few rows tell most pictures apart
+            a, b = one[::step], other[::step]
+            if not np.array_equal(a, b) and (most == 0 or (np.maximum(a, b) - np.minimum(a, b)).max() > most):
+                return False
+        return True
 
     def _transforms(self, boxes: Sequence[Floats]) -> NDArray[np.float64]:
         return crop_to_image(np.stack(boxes), self.spec.height, self.spec.width, self.spec.margin)
@@ -306,6 +369,9 @@ class PoseStream:
             for (number, frame), feature in self._features.items()
             if frame >= oldest and number in used
         }
+        # What no feature tells of, a resumed stream would not know either.
+        held = {number for number, _ in self._features}
+        self._looks = {number: look for number, look in self._looks.items() if number in held}
 
 
 def shown(spec: ClipSpec) -> ClipSpec:

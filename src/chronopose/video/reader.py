@@ -104,13 +104,15 @@ def open_video(source: str | Path, *, start: int = 0) -> VideoReader:
     """
     if start < 0:
         raise InputError(f"start must be 0 or more frames, got {start}")
-    if isinstance(source, str):
-        if re.fullmatch(r"\d{1,3}", source):
-            return VideoReader(_camera(int(source)), live=True, start=start)
-        scheme = re.match(r"([a-zA-Z][a-zA-Z0-9+.-]*)://", source)
-        if scheme:
-            return VideoReader(_stream(source, scheme[1].lower()), live=True, start=start)
+    if isinstance(source, str) and is_live(source):
+        opened = _camera(int(source)) if source.isdecimal() else _stream(source)
+        return VideoReader(opened, live=True, start=start)
     return VideoReader(_file(Path(source)), live=False, start=start)
+
+
+def is_live(source: str) -> bool:
+    """Whether a source is the number of a camera or an address, and no file or folder."""
+    return re.match(r"[0-9]{1,3}$|[a-zA-Z][a-zA-Z0-9+.-]*://", source) is not None
 
 
 def _file(path: Path) -> FrameSource:
@@ -155,7 +157,8 @@ def _camera(number: int) -> VideoContainer:
     return VideoContainer(f"/dev/video{number}", name, live=True, demuxer="v4l2")
 
 
-def _stream(url: str, scheme: str) -> VideoContainer:
+def _stream(url: str) -> VideoContainer:
+    scheme = url.split("://", 1)[0].lower()
     name = re.sub(r"//[^/@]*@", "//***@", url)  # a password stays out of messages and results
     if scheme not in STREAM_SCHEMES:
         raise InputError(f"{name}: streams of kind {scheme} are not read; wanted one of {', '.join(STREAM_SCHEMES)}")

@@ -1,6 +1,7 @@
 """Frames to an H.264 file that plays in a browser, with the time stamps they came with."""
 
 import contextlib
+import glob
 import math
 import os
 import secrets
@@ -189,6 +190,12 @@ class VideoWriter:
             with contextlib.suppress(FFmpegError, OSError):
                 container.close()
         self._growing.unlink(missing_ok=True)
+
+
+def sweep(path: Path) -> None:
+    """Removes what killed writers of this file left beside it; nobody may be writing it."""
+    for left in path.parent.glob(f".{glob.escape(path.stem)}.????????.part{path.suffix}"):
+        left.unlink(missing_ok=True)
 
 
 def _os_error(error: Exception, path: Path) -> OSError:

@@ -1,0 +1,73 @@
+"""Graphs that were made once, kept in the user's cache folder by the content of the weights."""
+
+import hashlib
+import json
+import logging
+import os
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+import torch
+
+from chronopose.core.errors import InputError
+from chronopose.runtimes import graph_file
+from chronopose.runtimes.about import FORMAT, PAIR
+from chronopose.runtimes.graph_file import GraphFile
+from chronopose.runtimes.names import Precision
+
+_log = logging.getLogger(__name__)
+
+_ROOMS = ("clips", "layers", "models", "runtimes")
+
+
+def folder() -> Path:
+    """Where graphs are kept: in XDG_CACHE_HOME, or ~/.cache."""
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(home) if Path(home).is_absolute() else Path.home() / ".cache") / "chronopose" / "graphs"
+
+
+def source_of(weights: Path, window: tuple[int, ...] | None) -> str:
+    """What graphs are made of: the digest of the weights, with the frames shown where they are not the weights' own."""
+    with weights.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return digest if window is None else f"{digest} frames {' '.join(map(str, window))}"
+
+
+@cache
+def _code() -> str:
+    """A digest of all code that a graph comes from: another version of a model answers otherwise."""
+    package = Path(str(resources.files("chronopose")))
+    files = sorted(file for room in _ROOMS for file in (package / room).glob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def place(name: str, source: str, precision: Precision) -> Path:
+    """The file for graphs made of `source`, by this version of everything that makes them."""
+    made_by = json.dumps([source, FORMAT, _code(), torch.__version__, precision])
+    safe = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)[:64]
+    return folder() / f"{safe}-{precision}-{hashlib.sha256(made_by.encode()).hexdigest()[:24]}.zip"
+
+
+def kept(name: str, source: str, precision: Precision) -> GraphFile | None:
+    """The pair of graphs made before; None where there is none, or none that is whole."""
+    path = place(name, source, precision)
+    if not path.is_file():
+        return None
+    try:
+        file = graph_file.read(path)
+    except (InputError, OSError) as error:
+        _log.warning("graphs kept are of no use and are made anew: %s", error)
+        return None
+    as_wanted = (file.about.source, file.about.precision, file.about.graphs) == (source, precision, PAIR)
+    return file if as_wanted else None
+
+
+def keep(file: GraphFile, name: str, precision: Precision) -> None:
+    """Keeps a pair of graphs; where the folder cannot be written, they are made again next time."""
+    path = place(name, file.about.source, precision)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        graph_file.write(file, path)
+    except (OSError, InputError) as error:
+        _log.warning("graphs could not be kept: %s", error)

@@ -1,0 +1,206 @@
+"""Which backend runs a model: from a name or a file to a runtime, by way of graphs that are made, kept and checked."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import cast
+
+import torch
+
+from chronopose.clips.contract import PoseModel
+from chronopose.core.errors import InputError
+from chronopose.models import checkpoint
+from chronopose.models.checkpoint import Card, Checkpoint
+from chronopose.runtimes import cache, export, graph_file, names, parity, quantise, sample
+from chronopose.runtimes.contract import Runtime
+from chronopose.runtimes.graph_file import GraphFile
+from chronopose.runtimes.graph_model import GraphModel
+from chronopose.runtimes.in_torch import TorchRuntime, faster
+from chronopose.runtimes.names import Backend, Choice, Precision
+from chronopose.runtimes.sessions import has_bf16, installed, require
+
+_log = logging.getLogger(__name__)
+
+FASTEST: dict[Precision, tuple[Backend, ...]] = {
+    "fp32": ("onnxruntime", "openvino"),
+    "bf16": ("openvino",),
+    "int8": ("openvino", "onnxruntime"),
+}
+"""The backends of graphs by precision, the fastest first, as benchmarks/runtimes.md found them; torch comes after."""
+
+Notify = Callable[[str], None]
+"""Told in a sentence what takes long."""
+
+_COMPARED = 8  # windows that made graphs are compared on
+_READ = 40  # frames of the bundled clip that they are taken from
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Opened:
+    """A model ready for use.
+
+    Attributes:
+        name: of the weights.
+        card: what they were trained on, and their terms.
+        model: the plain module; for a file of graphs, which has none, the runtime.
+        runtime: what answers.
+    """
+
+    name: str
+    card: Card
+    model: PoseModel
+    runtime: Runtime
+
+
+def opened(
+    name_or_path: str | Path,
+    *,
+    backend: Choice = "torch",
+    precision: Precision | None = None,
+    device: str = "cpu",
+    window: tuple[int, ...] | None = None,
+    notify: Notify | None = None,
+) -> Opened:
+    """A model by name or file, in a runtime.
+
+    Args:
+        name_or_path: a bundled model's name, a .safetensors file, a training run's folder, or a file of graphs.
+        backend: see `Choice`.
+        precision: None for what a file of graphs is in, and fp32 for weights. int8 is quantised on the bundled clip.
+        device: as torch writes it; graphs run on the CPU.
+        window: frame offsets to show instead of the model's own; not for graphs, which are made for one window.
+        notify: told before graphs are made, which takes some ten seconds.
+
+    Raises:
+        InputError: no such model, a backend that is not installed or cannot do this, or graphs with other answers.
+    """
+    if graph_file.is_graph_file(name_or_path):
+        if window is not None:
+            raise InputError(f"{name_or_path}: graphs are made for one window; --frames goes with weights")
+        return _of_graphs(Path(name_or_path), backend, precision, device)
+    loaded = checkpoint.load(name_or_path, window)
+    if not isinstance(loaded.model, PoseModel):
+        raise InputError(f"{loaded.name} is a {loaded.kind} model, which answers no poses")
+    weights = _Weights(loaded, checkpoint.locate(name_or_path), window, notify or (lambda _: None))
+    runtime = _chosen(weights, backend, precision or "fp32", torch.device(device))
+    return Opened(name=loaded.name, card=loaded.card, model=loaded.model, runtime=runtime)
+
+
+# Files of graphs -----------------------------------------------------------------------------------------------------
+
+
+def _of_graphs(path: Path, backend: Choice, precision: Precision | None, device: str) -> Opened:
+    file = graph_file.read(path)
+    there = file.about.precision
+    wanted: Precision = precision or there
+    if "int8" in (wanted, there) and wanted != there:
+        raise InputError(f"precision: {path} is in {there}, got {wanted}; `chronopose export` makes files in either")
+    _only_cpu(device, str(path))
+    if backend == "torch":
+        raise InputError(f"backend: {path} holds graphs, not weights, which is what torch runs; take another")
+    able = [name for name in FASTEST[wanted] if name == "openvino" or not file.weights]
+    if backend != "ready" and backend != "auto":
+        names.check(backend, wanted)
+        if backend not in able:
+            raise InputError(f"backend: {path} holds OpenVINO's graphs, which {backend} cannot run; take openvino")
+        able = [backend]
+    here = [name for name in able if installed(name)]
+    if not here:
+        require(able[0])
+    _check_cpu(here[0], wanted)
+    runtime = GraphModel(file, here[0], wanted, str(path))
+    return Opened(name=file.about.name, card=file.about.card, model=runtime, runtime=runtime)
+
+
+# Weights -------------------------------------------------------------------------------------------------------------
+
+
+class _Weights:
+    """A model with what graphs of it are made and kept by."""
+
+    def __init__(self, loaded: Checkpoint, path: Path, window: tuple[int, ...] | None, notify: Notify) -> None:
+        self.loaded, self.notify = loaded, notify
+        self.model = cast(PoseModel, loaded.model)
+        self._path, self._window = path, window
+        self._kept: dict[Precision, GraphFile | None] = {}
+
+    @cached_property
+    def source(self) -> str:
+        """See `cache.source_of`."""
+        return cache.source_of(self._path, self._window)
+
+    def kept(self, precision: Precision) -> GraphFile | None:
+        """The pair of graphs made before, read once."""
+        there = _in_file(precision)
+        if there not in self._kept:
+            self._kept[there] = cache.kept(self.loaded.name, self.source, there)
+        return self._kept[there]
+
+    def made(self, precision: Precision) -> GraphFile:
+        """The pair of graphs, in fp32 or int8, made now."""
+        self.notify(f"making graphs of {self.loaded.name} for faster runs; they are kept in {cache.folder()}")
+        if _in_file(precision) == "fp32":
+            return export.made(self.loaded, pair=True, source=self.source)
+        crops = sample.crops(self.model.spec, quantise.CROPS)
+        return export.made(self.loaded, pair=True, source=self.source, calibration=crops, plain=self.kept("fp32"))
+
+    def run_by(self, backend: Backend, precision: Precision) -> Runtime:
+        """Graphs of these weights in a backend, checked against the model when they are new."""
+        names.check(backend, precision)
+        require(backend)
+        _check_cpu(backend, precision)
+        file = self.kept(precision)
+        new = file is None
+        file = file or self.made(precision)
+        runtime = GraphModel(file, backend, precision, self.loaded.name)
+        if new or precision == "bf16":
+            windows = sample.windows(self.model.spec, _COMPARED, _READ)
+            parity.check(parity.difference(self.model, runtime, windows), runtime, self.loaded.name)
+        if new:
+            cache.keep(file, self.loaded.name, _in_file(precision))
+        return runtime
+
+
+def _chosen(weights: _Weights, choice: Choice, precision: Precision, device: torch.device) -> Runtime:
+    if choice != "ready" and choice != "auto":
+        names.check(choice, precision)
+        if choice == "torch":
+            return _in_torch(weights, precision, device)
+        _only_cpu(str(device), weights.loaded.name)
+        return weights.run_by(choice, precision)
+    why = "precision: int8 runs on the CPU, in onnxruntime or openvino; pip install 'chronopose[export]'"
+    if device.type == "cpu":
+        # Torch has no int8: who asks for it has the graphs made.
+        wait = choice == "ready" and precision != "int8"
+        for backend in FASTEST[precision]:
+            if not installed(backend) or (wait and weights.kept(precision) is None):
+                continue
+            try:
+                return weights.run_by(backend, precision)
+            except InputError as error:
+                why = str(error)
+                _log.warning("%s is left out: %s", backend, why)
+    if precision == "int8":
+        raise InputError(why)
+    return _in_torch(weights, precision, device)
+
+
+def _in_torch(weights: _Weights, precision: Precision, device: torch.device) -> Runtime:
+    return TorchRuntime(faster(weights.model, device), device, precision)
+
+
+def _in_file(precision: Precision) -> Precision:
+    """bf16 is how graphs in fp32 are run."""
+    return "int8" if precision == "int8" else "fp32"
+
+
+def _check_cpu(backend: Backend, precision: Precision) -> None:
+    if backend == "openvino" and precision == "bf16" and not has_bf16():
+        raise InputError("precision: this CPU does not compute in bf16; take fp32 or int8")
+
+
+def _only_cpu(device: str, name: str) -> None:
+    if not device.startswith("cpu"):
+        raise InputError(f"device: graphs of {name} run on the CPU, got {device}; on a GPU take weights and torch")

@@ -1,0 +1,123 @@
+"""Graphs opened in onnxruntime or OpenVINO: arrays in by name, arrays out; threads and precision are set here alone."""
+
+import importlib.util
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from chronopose.core.errors import InputError
+from chronopose.runtimes.names import PACKAGES, Backend, Precision
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Session:
+    """One graph, ready to run.
+
+    Attributes:
+        inputs: names of the arrays that it takes.
+        outputs: names of the arrays that it gives, in order.
+        run: arrays by name -> arrays in the order of `outputs`.
+    """
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    run: Callable[[Mapping[str, Array]], list[Array]]
+
+
+def installed(backend: Backend) -> bool:
+    """Whether a backend's package is here; nothing is imported."""
+    return importlib.util.find_spec(backend) is not None
+
+
+def require(backend: Backend) -> None:
+    """Raises `InputError`, which says how to get it, where a backend's package is missing."""
+    if not installed(backend):
+        raise InputError(f"backend: {backend} is not installed; pip install '{PACKAGES[backend]}'")
+
+
+@cache
+def has_bf16() -> bool:
+    """Whether OpenVINO computes in bf16 on this CPU; elsewhere it would be slower than fp32."""
+    import openvino
+
+    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def opened(graph: bytes, weights: bytes, backend: Backend, precision: Precision, where: str) -> Session:
+    """A graph in a backend, on the CPU.
+
+    Args:
+        graph: an ONNX model or OpenVINO's XML.
+        weights: OpenVINO's binary part, empty for ONNX.
+        backend: "onnxruntime" or "openvino".
+        precision: what is computed in where the graph does not say; "int8" is said in the graph.
+        where: the graph's name, for error messages.
+    """
+    require(backend)
+    try:
+        if backend == "onnxruntime":
+            return _in_onnxruntime(graph, where)
+        return _in_openvino(graph, weights, precision)
+    except InputError:
+        raise
+    except Exception as error:  # both libraries have kinds of their own, and all mean the same here
+        raise InputError(f"{where}: {backend} cannot open this graph ({' '.join(str(error).split())[:200]})") from None
+
+
+def _threads() -> int:
+    """As many as torch would take, so that one setting, such as OMP_NUM_THREADS, holds for all backends."""
+    return torch.get_num_threads()
+
+
+def _in_onnxruntime(graph: bytes, where: str) -> Session:
+    import onnxruntime
+
+    if not graph.startswith(b"\x08"):  # onnxruntime would take other kinds of files too
+        raise InputError(f"{where}: not an ONNX model, which is what onnxruntime runs")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = _threads(), 1
+    # Spinning threads take the CPU from the decoder and from other programs; sleeping ones cost next to nothing.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    outputs = [one.name for one in session.get_outputs()]
+
+    def run(arrays: Mapping[str, Array]) -> list[Array]:
+        found: list[Array] = session.run(outputs, dict(arrays))
+        return found
+
+    return Session(tuple(one.name for one in session.get_inputs()), tuple(outputs), run)
+
+
+def _in_openvino(graph: bytes, weights: bytes, precision: Precision) -> Session:
+    import openvino
+
+    core = openvino.Core()
+    model = core.read_model(graph, weights)
+    compiled = core.compile_model(
+        model,
+        "CPU",
+        {
+            "PERFORMANCE_HINT": "LATENCY",
+            "NUM_STREAMS": "1",
+            "INFERENCE_NUM_THREADS": str(_threads()),
+            "ENABLE_CPU_PINNING": "NO",  # other programs run here too
+            # Said always: where the CPU has bf16, OpenVINO would take it without being asked.
+            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
+        },
+    )
+    request = compiled.create_infer_request()
+    count = len(compiled.outputs)
+
+    def run(arrays: Mapping[str, Array]) -> list[Array]:
+        found = request.infer(dict(arrays), share_inputs=True)
+        return [np.array(found[place]) for place in range(count)]
+
+    return Session(tuple(one.any_name for one in compiled.inputs), tuple(one.any_name for one in compiled.outputs), run)
