@@ -105,7 +105,10 @@ def command(run: Path) -> tuple[str, int | None]:
         return f"`{run}` as it ships", None
     made = yaml.safe_load((run / "config.yaml").read_text())
     plain = json.loads(json.dumps(dataclasses.asdict(finetune.config()), default=str))
-    passed = ("out", "data.folder", "train.seed", "train.threads", "train.workers", "train.log_every")
+    passed = {
+        *("out", "data.folder", "train.seed"),
+        *(f"train.{name}" for name in ("threads", "workers", "log_every", "checkpoint_every")),
+    }
     changed = [
         f"--{name.replace('_', '-')} {' '.join(map(str, value)) if isinstance(value, list) else value}"
         for name, value in _leaves(made)

@@ -1,6 +1,7 @@
-"""Settings for every test: passive OpenMP threads, no network, no time limits inside hypothesis."""
+"""Settings for every test: passive OpenMP threads, no network, Ctrl-C heard, no time limits inside hypothesis."""
 
 import os
+import signal
 
 # Before torch is imported: spinning threads on a busy machine turn seconds into minutes.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -15,3 +16,6 @@ settings.register_profile(
     derandomize="CI" in os.environ,  # a landing is not to hang on the luck of a draw; every run by hand draws anew
 )
 settings.load_profile("chronopose")
+
+# A job in the background is started deaf to Ctrl-C, and so would be the programs that tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)

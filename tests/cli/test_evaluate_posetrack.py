@@ -48,10 +48,24 @@ def test_hota_for_2021_and_every_sequence(folders: list[str], capsys: pytest.Cap
     assert run(["eval", "posetrack21", *folders, "--json", "--sequences"]) == 0
     figures = json.loads(capsys.readouterr().out)
     assert list(figures) == ["frames", *TABLES, "hota", "sequences"]
-    assert {"HOTA", "FA-HOTA", "DetA", "AssA", "LocA", "FragA"} <= set(figures["hota"])
-    assert list(figures["hota"]["HOTA"]) == ["joints", "groups", "mean", "total"]
+    assert list(figures["hota"]) == ["joints", "groups", "mean", "total", "parts"]
+    assert {"FA-HOTA", "DetA", "AssA", "LocA", "FragA"} <= set(figures["hota"]["parts"])
+    assert list(figures["hota"]["parts"]["DetA"]) == ["joints", "groups", "mean", "total"]
+    hota = evaluate(folders[1], folders[3], 21).hota["HOTA"]
+    np.testing.assert_allclose(list(figures["hota"]["joints"].values()), hota.joints)
     one = figures["sequences"]["000042_mpii_test"]
     assert one == {key: value for key, value in figures.items() if key != "sequences"}
+
+
+def test_todays_motp_of_poseval_on_request(folders: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    told = []
+    for flags in ([], ["--poseval-motp"]):
+        assert run(["eval", "posetrack18", *folders, "--sequences", "--json", *flags]) == 0
+        told.append(json.loads(capsys.readouterr().out))
+    right, printed = told
+    assert printed["motp"]["mean"] < right["motp"]["mean"]  # an id changes, and its distances are added twice
+    assert printed["sequences"]["000042_mpii_test"]["motp"] == printed["motp"]
+    assert printed["mota"] == right["mota"] and printed["ap"] == right["ap"]
 
 
 def test_what_is_unknown_is_null(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

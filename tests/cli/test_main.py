@@ -27,7 +27,7 @@ FLAGS = {
     "relabel": "--patience",
     "eval": "--data --split --boxes --frames --flip --thresholds --by-video --gallery --poses --truth --limit --seed "
     "--baseline --device --json",
-    "eval posetrack18": "--gt --pred --json",
+    "eval posetrack18": "--gt --pred --sequences --poseval-motp --json",
     "data": "info check",
     "data info": "NAME --json",
     "data check": "NAME --split --pictures --sheet --json",
@@ -308,3 +308,12 @@ def test_several_videos_of_which_one_is_bad(
     told = capsys.readouterr()
     assert told.err == "chronopose: nix.mp4: no such file or folder; wanted a video, an image or a folder of images\n"
     assert json.loads(told.out)["frames"] == 12  # the good one is done all the same
+
+
+def test_a_reader_that_has_gone_is_no_error() -> None:
+    command = [sys.executable, "-m", "chronopose.cli", "data", "info"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == "" and process.wait() == 141
+    process.stderr.close()

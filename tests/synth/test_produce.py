@@ -174,22 +174,28 @@ if __name__ == "__main__":
 
 
 def started(tmp_path: Path) -> subprocess.Popen[str]:
-    """A process that makes clips with two workers, stopped by nobody but the test; it has written two files."""
+    """A process that makes clips with two workers, both at work, and has written two files; nobody else stops it."""
     (tmp_path / "run.py").write_text(SCRIPT)
     (tmp_path / "notes").mkdir()
     command = [sys.executable, "run.py", str(Path(__file__).parents[2]), "set", "notes"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
     until = time.monotonic() + 100
-    while not shard_path(tmp_path / "set", 1).exists() and time.monotonic() < until and process.poll() is None:
+    while process.poll() is None and time.monotonic() < until:
+        if shard_path(tmp_path / "set", 1).exists() and len(makers(tmp_path / "notes")) == 2:
+            break
         time.sleep(0.02)
     assert process.poll() is None, process.communicate()[1]
     return process
 
 
+def makers(notes: Path) -> set[int]:
+    """The processes that made the clips."""
+    return {int(text) for path in notes.iterdir() if (text := path.read_text())}
+
+
 def alive(notes: Path) -> bool:
     """Whether a process that made one of the clips still runs."""
-    makers = {int(path.read_text() or 0) for path in notes.iterdir()}
-    return any(Path(f"/proc/{maker}").exists() for maker in makers if maker)
+    return any(Path(f"/proc/{maker}").exists() for maker in makers(notes))
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="the system does not list its processes there")

@@ -1,5 +1,6 @@
 """The command `chronopose`: its verbs, and what happens to errors."""
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -57,11 +58,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: Sequence[str]) -> int:
     """The command line with these arguments; gives the exit code."""
     try:
-        return int(build_app()(list(arguments), exit_on_error=False, print_error=False) or 0)
+        code = int(build_app()(list(arguments), exit_on_error=False, print_error=False) or 0)
+        sys.stdout.flush()
+        return code
     except CycloptsError as error:
         return _fail(str(error))
     except InputError as error:
         return _fail(str(error))
+    except BrokenPipeError:  # whoever read what is printed has gone, as `head` goes
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python would say so at its exit
+        return 141
     except OSError as error:
         return _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except KeyboardInterrupt:

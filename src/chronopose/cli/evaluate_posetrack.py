@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 Truth = Annotated[Path, Parameter(help="Folder of official label files, one JSON file for each sequence.")]
 Predictions = Annotated[Path, Parameter(help="Folder of prediction files of the same names.")]
 Sequences = Annotated[bool, Parameter(negative=(), help="Also the figures of each sequence.")]
+Printed = Annotated[bool, Parameter(negative=(), help="MOTP as poseval prints it today: too low, and wrong.")]
 Json = Annotated[bool, Parameter(negative=(), help="Print a JSON object; percentages, NaN is null.")]
 
 _ROWS = {
@@ -29,26 +30,34 @@ _ROWS = {
 }
 
 
-def posetrack17(*, gt: Truth, pred: Predictions, sequences: Sequences = False, json: Json = False) -> None:
+def posetrack17(
+    *, gt: Truth, pred: Predictions, sequences: Sequences = False, poseval_motp: Printed = False, json: Json = False
+) -> None:
     """Score predictions by the rules of PoseTrack17: AP, MOTA and MOTP."""
-    _run(gt, pred, 17, sequences, json)
+    _run(gt, pred, 17, sequences, poseval_motp, json)
 
 
-def posetrack18(*, gt: Truth, pred: Predictions, sequences: Sequences = False, json: Json = False) -> None:
+def posetrack18(
+    *, gt: Truth, pred: Predictions, sequences: Sequences = False, poseval_motp: Printed = False, json: Json = False
+) -> None:
     """Score predictions by the rules of PoseTrack18, which are those of PoseTrack17."""
-    _run(gt, pred, 18, sequences, json)
+    _run(gt, pred, 18, sequences, poseval_motp, json)
 
 
-def posetrack21(*, gt: Truth, pred: Predictions, sequences: Sequences = False, json: Json = False) -> None:
+def posetrack21(
+    *, gt: Truth, pred: Predictions, sequences: Sequences = False, poseval_motp: Printed = False, json: Json = False
+) -> None:
     """Score predictions by the rules of PoseTrack21: AP and keypoint-HOTA, and MOTA as in PoseTrack18."""
-    _run(gt, pred, 21, sequences, json)
+    _run(gt, pred, 21, sequences, poseval_motp, json)
 
 
-def _run(truth: Path, predictions: Path, year: "Year", sequences: bool, json: bool) -> None:
-    from chronopose.evaluation.posetrack import evaluate
+def _run(truth: Path, predictions: Path, year: "Year", sequences: bool, poseval_motp: bool, json: bool) -> None:
+    from chronopose.evaluation.posetrack import evaluate, with_poseval_motp
 
     with bar("judging sequences", len(list(truth.glob("*.json")))) as line:
         score = evaluate(truth, predictions, year, workers=min(os.cpu_count() or 1, 8), progress=line.advance)
+    if poseval_motp:
+        score = with_poseval_motp(score)
     if json:
         each = {"sequences": {name: as_json(one) for name, one in score.sequences.items()}} if sequences else {}
         print(json_format.dumps(as_json(score) | each, allow_nan=False))
@@ -62,8 +71,8 @@ def as_json(score: "PoseTrackScore") -> dict[str, Any]:
     """The tables as plain values, percentages, NaN as None."""
     figures: dict[str, Any] = {name: _plain(table) for name, table in score.tables.items()}
     if score.hota:
-        totals = score.hota_totals
-        figures["hota"] = {name: _plain(table) | {"total": totals[name]} for name, table in score.hota.items()}
+        parts = {name: _plain(table) | {"total": score.hota_totals[name]} for name, table in score.hota.items()}
+        figures["hota"] = parts.pop("HOTA") | {"parts": parts}
     return {"frames": score.frames} | figures
 
 

@@ -12,7 +12,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Literal
@@ -115,6 +115,13 @@ def evaluate(
             predictions, unscored, NO_SCORE,
         )  # fmt: skip
     return _score(list(judged.values()), {name: _score([counts], {}) for name, counts in judged.items()})
+
+
+def with_poseval_motp(score: PoseTrackScore) -> PoseTrackScore:
+    """The same with the MOTP that poseval prints today, see `metrics.clear_mot.mot`."""
+    printed = clear_mot.mot(score.tracked, as_printed=True)["motp"]
+    sequences = {name: with_poseval_motp(one) for name, one in score.sequences.items()}
+    return replace(score, tables=score.tables | {"motp": printed}, sequences=sequences)
 
 
 def _tasks(truth: Path, predictions: Path, year: Year) -> list[_Task]:
