@@ -11,7 +11,13 @@ from cyclopts import Parameter
 
 _CORE = ("torch", "torchvision", "timm", "accelerate", "safetensors", "numpy", "scipy", "av", "opencv-python-headless",
          "pillow", "pyarrow", "cyclopts", "rich")  # fmt: skip
-_OPTIONAL = {"tensorboard": "pip install 'chronopose[tensorboard]'", "moderngl": "pip install 'chronopose[synth]'"}
+_OPTIONAL = {
+    "tensorboard": "pip install 'chronopose[tensorboard]'",
+    "moderngl": "pip install 'chronopose[synth]'",
+    "onnx": "pip install 'chronopose[export]'",
+    "onnxruntime": "pip install 'chronopose[export]'",
+    "openvino": "pip install 'chronopose[openvino]'",
+}
 
 
 def doctor(*, json: Annotated[bool, Parameter(negative=())] = False) -> int:
