@@ -22,7 +22,7 @@ from chronopose.runtimes.about import KEY, PAIR, WINDOW, About, written
 from chronopose.runtimes.graph_file import GraphFile
 from chronopose.runtimes.in_torch import faster
 from chronopose.runtimes.quantise import quantised
-from chronopose.runtimes.sessions import require
+from chronopose.runtimes.sessions import openvino_core, require
 
 if TYPE_CHECKING:
     import onnx
@@ -261,7 +261,7 @@ def to_openvino(file: GraphFile) -> GraphFile:
     require("openvino")
     import openvino
 
-    core = openvino.Core()
+    core = openvino_core()
     graphs, weights = {}, {}
     for name, graph in file.graphs.items():
         model = core.read_model(graph, b"")

@@ -43,11 +43,21 @@ def require(backend: Backend) -> None:
 
 
 @cache
-def has_bf16() -> bool:
-    """Whether OpenVINO computes in bf16 on this CPU; elsewhere it would be slower than fp32."""
+def openvino_core() -> Any:
+    """OpenVINO's entry, one for the process and kept for good.
+
+    On CPUs with AMX each one gives the main thread a stack for signals, and takes it away when it goes; of several that
+    come and go in turn the last one leaves a stack that is there no more, and the next Ctrl-C ends in a crash.
+    """
     import openvino
 
-    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return openvino.Core()
+
+
+@cache
+def has_bf16() -> bool:
+    """Whether OpenVINO computes in bf16 on this CPU; elsewhere it would be slower than fp32."""
+    return "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def opened(graph: bytes, weights: bytes, backend: Backend, precision: Precision, where: str) -> Session:
@@ -97,9 +107,7 @@ def _in_onnxruntime(graph: bytes, where: str) -> Session:
 
 
 def _in_openvino(graph: bytes, weights: bytes, precision: Precision) -> Session:
-    import openvino
-
-    core = openvino.Core()
+    core = openvino_core()
     model = core.read_model(graph, weights)
     compiled = core.compile_model(
         model,
