@@ -96,13 +96,17 @@ class SingleFrame(nn.Module):
         return xy
 
 
-def network(name: str) -> tuple[nn.Module, tuple[int, int]]:
-    """A peer with random weights, and the height and width of its crops."""
+def crop_size(name: str) -> tuple[int, int]:
+    """Height and width of a peer's crops."""
+    return (HEIGHT, WIDTH) if name.startswith("rtmpose-") else (PRESETS[name].height, PRESETS[name].width)
+
+
+def network(name: str) -> nn.Module:
+    """A peer with random weights."""
     torch.manual_seed(0)
     if name.startswith("rtmpose-"):
-        return FromCrops(rtmpose(name[-1])).eval(), (HEIGHT, WIDTH)
-    model = network_of(PRESETS[name])
-    return SingleFrame(model).eval(), (model.spec.height, model.spec.width)
+        return FromCrops(rtmpose(name[-1])).eval()
+    return SingleFrame(network_of(PRESETS[name])).eval()
 
 
 def noise(count: int, size: tuple[int, int]) -> Any:
@@ -114,11 +118,10 @@ def graph(name: str, work: Path) -> Path:
     """The peer as an ONNX file, made once."""
     file = work / f"{name}.onnx"
     if not file.exists():
-        module, size = network(name)
-        batch = torch.export.Dim("batch", min=1, max=64)
+        crops, batch = torch.from_numpy(noise(2, crop_size(name))), torch.export.Dim("batch", min=1, max=64)
         with replacing(file) as partial:
             torch.onnx.export(
-                module, (torch.from_numpy(noise(2, size)),), str(partial), dynamo=True, dynamic_shapes=({0: batch},),
+                network(name), (crops,), str(partial), dynamo=True, dynamic_shapes=({0: batch},),
                 input_names=["pixels"], output_names=["joints"], external_data=False, verbose=False,
             )  # fmt: skip
     return file
@@ -146,7 +149,7 @@ def in_8_bits(plain: Path, size: tuple[int, int]) -> Path:
 
 def of_peer(name: str, work: Path) -> Iterator[tuple[str, Callable[[int], Step]]]:
     """Each way to run a peer, and what makes its step for so many persons."""
-    plain, size = graph(name, work), network(name)[1]
+    plain, size = graph(name, work), crop_size(name)
     for backend, precision in WAYS:
         if not _able(backend, precision):
             continue
@@ -266,7 +269,6 @@ def measured(arguments: argparse.Namespace) -> tuple[list[Timed], list[str]]:
     for name in (*OURS, *(peer for peer in arguments.peers if peer in GRAPHS)):
         for way, step in of_ours(name) if name in OURS else of_peer(name, arguments.work):
             steps |= {(name, way, count): step(count) for count in PERSONS}
-    whole: dict[str, Any] = {}
     if "yolo11n-pose" in arguments.peers:
         try:
             data = yolo(arguments.work).read_bytes()

@@ -164,3 +164,9 @@ def test_the_box_around_joints_has_room_and_is_never_a_thin_line() -> None:
     np.testing.assert_allclose(geometry.box_around(joints, 1.5), [0, 0, 60, 120])
     line = np.array([[30, 0], [30, 100]], np.float32)
     np.testing.assert_allclose(geometry.box_around(line, 1.0), [30 - 12.5, 0, 30 + 12.5, 100])
+
+
+def test_an_image_reaches_half_a_pixel_past_the_centres_of_its_first_and_last_pixels() -> None:
+    points = [[-0.5, -0.5], [9.49, 4.49], [9.5, 0], [0, -0.51], [np.nan, 1]]
+    assert geometry.inside(points, (10, 5)).tolist() == [True, True, False, False, False]
+    assert geometry.inside(points, (10, 5), reach=1).tolist() == [True, True, True, True, False]

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -114,19 +114,31 @@ def test_a_folder_that_got_more_images_is_not_taken_for_the_old_one(tmp_path: Pa
     assert predict(folder, results, overwrite=True).frames == 5
 
 
+def stopping_after(frames: int) -> Callable[[int], None]:
+    """A user who stops a run once so many frames are told of."""
+    told = 0
+
+    def stop(steps: int) -> None:
+        nonlocal told
+        told += steps
+        if told >= frames:
+            raise KeyboardInterrupt
+
+    return stop
+
+
 def test_results_of_a_run_that_never_finished_are_gone_on_with_only_under_the_same_settings(
     video: Path, tmp_path: Path
 ) -> None:
     results = tmp_path / "walk.poses.parquet"
 
-    def stop(_: int) -> None:
-        raise KeyboardInterrupt
-
     weights = tmp_path / "weights.bin"
     weights.write_bytes(b"the same each time")
     run = describe_run(str(video), weights, "full-frame", StreamConfig())
     with pytest.raises(KeyboardInterrupt):
-        predict_video(str(video), results, PoseStream(predictor(), FullFrame(), StreamConfig()), run, progress=stop)
+        predict_video(
+            str(video), results, PoseStream(predictor(), FullFrame(), StreamConfig()), run, progress=stopping_after(1)
+        )
     assert not results.exists()
     with pytest.raises(InputError, match=r"walk.poses.partial: made with other settings \(config was"):
         predict(video, results, config=StreamConfig(chunk=4))
@@ -142,16 +154,10 @@ def test_a_kill_between_the_last_frame_and_the_final_file_costs_nothing(video: P
     weights = tmp_path / "weights.bin"
     weights.write_bytes(b"the same each time")
     run = describe_run(str(video), weights, "full-frame", StreamConfig())
-    told = 0
-
-    def stop(steps: int) -> None:
-        nonlocal told
-        told += steps
-        if told == 20:
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        predict_video(str(video), results, PoseStream(predictor(), FullFrame(), StreamConfig()), run, progress=stop)
+        predict_video(
+            str(video), results, PoseStream(predictor(), FullFrame(), StreamConfig()), run, progress=stopping_after(20)
+        )
     assert partial.exists()
     outcome = predict(video, results)
     assert (outcome.resumed, outcome.frames, outcome.encoded) == (20, 20, 0)
@@ -339,16 +345,8 @@ def test_a_live_source_is_written_like_a_file(address: str, tmp_path: Path) -> N
 
 
 def test_a_recording_that_its_user_stops_is_finished_with_what_it_has(address: str, tmp_path: Path) -> None:
-    told = 0
-
-    def stop(steps: int) -> None:
-        nonlocal told
-        told += steps
-        if told > 20:
-            raise KeyboardInterrupt
-
     stream = PoseStream(predictor(), FullFrame(), StreamConfig())
-    outcome = predict_video(address, tmp_path / "live.parquet", stream, {}, progress=stop)
+    outcome = predict_video(address, tmp_path / "live.parquet", stream, {}, progress=stopping_after(21))
     assert 20 < outcome.frames < 60
     assert len(read(outcome.results)) == outcome.frames
     assert not (tmp_path / "live.partial").exists()
@@ -411,11 +409,8 @@ def test_a_run_from_the_first_frame_to_the_last_is_annotated_meanwhile(
 
 
 def test_a_run_that_is_gone_on_with_leaves_the_annotated_video_to_a_second_pass(video: Path, tmp_path: Path) -> None:
-    def stop(_: int) -> None:
-        raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        in_one_pass(str(video), tmp_path, progress=stop)
+        in_one_pass(str(video), tmp_path, progress=stopping_after(1))
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.partial"]
     (tmp_path / ".a.0123abcd.part.mp4").write_bytes(b"left by a kill")
     outcome = in_one_pass(str(video), tmp_path)
@@ -442,15 +437,7 @@ def test_a_broken_video_is_annotated_as_far_as_it_goes(tmp_path: Path) -> None:
 
 
 def test_a_live_source_is_annotated_too_even_when_its_user_stops_it(address: str, tmp_path: Path) -> None:
-    told = 0
-
-    def stop(steps: int) -> None:
-        nonlocal told
-        told += steps
-        if told > 20:
-            raise KeyboardInterrupt
-
-    outcome = in_one_pass(address, tmp_path, progress=stop)
+    outcome = in_one_pass(address, tmp_path, progress=stopping_after(21))
     assert outcome.annotated and 20 < outcome.frames < 60
     assert len(pictures(tmp_path / "a.mp4")[0]) == outcome.frames
 

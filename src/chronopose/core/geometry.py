@@ -46,6 +46,13 @@ def box_size(box: ArrayLike) -> Array:
     return size
 
 
+def inside(xy: ArrayLike, size: ArrayLike, reach: float = 0.0) -> NDArray[np.bool_]:
+    """(...,) whether points (..., 2) are known and lie in an image of `size` width, height, or `reach` px around it."""
+    points = np.asarray(xy)
+    within: NDArray[np.bool_] = np.all((points >= -0.5 - reach) & (points < np.asarray(size) - 0.5 + reach), axis=-1)
+    return within
+
+
 def iou_matrix(a: ArrayLike, b: ArrayLike) -> Array:
     """(N, M) intersection over union of boxes (N, 4) and (M, 4); 0 for empty boxes."""
     first = np.asarray(a, dtype=np.float64).reshape(-1, 4)[:, None]

@@ -16,7 +16,7 @@ from chronopose.data import coco_labels, coco_videos
 from chronopose.data.coco_labels import Labels
 from chronopose.data.dataset import PoseDataset
 from chronopose.data.defects import defect_of_picture, stopping
-from chronopose.data.videos import Defect, VideoClips
+from chronopose.data.videos import Defect, Key, VideoClips
 from chronopose.video.limits import check_size
 
 NAME = "coco"
@@ -85,6 +85,10 @@ class CocoPeople:
     def picture_number(self, index: int) -> int:
         """The number of the photograph that example `index` is in."""
         return int(self.picture_of[self.persons[index]])
+
+    def key(self, index: int) -> Key:
+        """Which person of which photograph example `index` is."""
+        return Key("", self.picture_number(index), int(self.persons[index]))
 
     def clip(self, index: int, offsets: Sequence[int]) -> LabelledClip:
         """The photograph once for every offset, with one person's joints and box."""

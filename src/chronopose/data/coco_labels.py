@@ -93,7 +93,13 @@ def read(file: Path, images: Path, skeleton: Skeleton | None = None, refuse: Ref
     Raises:
         InputError: the file or a field in it is not as in the module's first lines.
     """
-    content, where = document.load(file), str(file)
+    return parsed(document.load(file), str(file), images, skeleton, refuse)
+
+
+def parsed(
+    content: Object, where: str, images: Path, skeleton: Skeleton | None = None, refuse: Refuse = stop
+) -> Labels:
+    """As `read`, of a file's content; `where` is its name."""
     category, skeleton = _category(content, where, skeleton)
     pictures: list[Picture] = []
     place: dict[int, int] = {}

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from chronopose.core.errors import InputError
@@ -37,6 +39,12 @@ class Unit:
     file: Path
     where: str = ""
     read: Callable[[], Found | None]
+
+
+def standing_in(good: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """(T,) for each frame the last good one up to it, before the first good one that; at least one has to be good."""
+    found: NDArray[np.int64] = np.maximum.accumulate(np.where(good, np.arange(len(good)), np.argmax(good)))
+    return found
 
 
 def videos_of(units: Iterable[Unit]) -> tuple[LabelledVideo, ...]:

@@ -32,8 +32,8 @@ from chronopose.core.errors import InputError
 from chronopose.core.skeleton import JHMDB_15
 from chronopose.core.types import Floats
 from chronopose.data import coco_labels, coco_videos
-from chronopose.data.defects import Found, Unit, check_pictures, defects_of, videos_of
-from chronopose.data.videos import Defect, LabelledPerson, LabelledVideo
+from chronopose.data.defects import Found, Unit, check_pictures, defects_of, standing_in, videos_of
+from chronopose.data.videos import Defect, LabelledVideo, of_one_person
 from chronopose.formats import document, matlab
 
 NAME, SUB_NAME, SKELETON = "jhmdb", "sub-jhmdb", JHMDB_15
@@ -119,23 +119,22 @@ def _clip(folder: Path, action: str, clip: str) -> Found:
     """A clip of the owners' layout."""
     file = folder / "joint_positions" / action / clip / "joint_positions.mat"
     pos_img = matlab.read(file, {"pos_img": (2, len(SKELETON), None)})["pos_img"]
-    xy = pos_img.transpose(2, 1, 0).astype(np.float64) - 1
+    xy = matlab.zero_based(pos_img.transpose(2, 1, 0))
     length = len(xy)
     if not 1 <= length <= _LONGEST:
         raise InputError(f"{file}: pos_img: expected 1 to {_LONGEST} frames, got {length}")
-    known: NDArray[np.bool_] = np.all(np.isfinite(xy), axis=-1)
+    unknown = int(np.isnan(xy[..., 0]).sum())
     pictures = folder / "Rename_Images" / action / clip
     images = tuple(pictures / f"{frame:05d}.png" for frame in range(1, length + 1))
     defects = check_pictures(images, file)
-    if not known.all():
-        defects += (Defect(file=file, where="pos_img", what=f"{int((~known).sum())} joints have no numbers; left out"),)
+    if unknown:
+        defects += (Defect(file=file, where="pos_img", what=f"{unknown} joints have no numbers; left out"),)
     box = np.full((length, 4), np.nan, dtype=np.float32)
     mask = folder / "puppet_mask" / action / clip / "puppet_mask.mat"
     if (folder / "puppet_mask").is_dir():
         box, more = _boxes(mask, length)
         defects += more
-    xy_image = np.where(known[..., None], xy, np.nan).astype(np.float32)
-    return Found(video=_video(clip, images, None, xy_image, box), defects=defects)
+    return Found(video=_video(clip, images, None, xy, box), defects=defects)
 
 
 def _boxes(file: Path, length: int) -> tuple[Floats, tuple[Defect, ...]]:
@@ -151,7 +150,7 @@ def _boxes(file: Path, length: int) -> tuple[Floats, tuple[Defect, ...]]:
     empty = np.isnan(low).any(axis=1)
     if empty.all():
         raise InputError(f"{file}: part_mask: expected masks of {length} frames, got none with a pixel")
-    source = np.maximum.accumulate(np.where(empty, np.argmin(empty), np.arange(length)))
+    source = standing_in(~empty)
     # Some clips of the owners have fewer masks than frames.
     defects = tuple(
         Defect(
@@ -241,16 +240,6 @@ def _entry(folder: Path, where: str, clip: Mapping[str, object], size: tuple[int
 def _video(
     name: str, images: tuple[Path, ...] | Path, size: tuple[int, int] | None, xy_image: Floats, box: Floats
 ) -> LabelledVideo:
-    """A video whose one person is labelled in every frame."""
-    length = len(xy_image)
+    """A video of one person, all of whose joints that have numbers count as visible."""
     known: NDArray[np.bool_] = np.all(~np.isnan(xy_image), axis=-1)
-    person = LabelledPerson(
-        track_id=0,
-        frames=np.arange(length),
-        xy_image=xy_image,
-        visible=known,
-        box=box,
-    )
-    return LabelledVideo(
-        name=name, images=images, length=length, size=size, labelled=np.ones(length, dtype=bool), persons=(person,)
-    )
+    return of_one_person(name, images, size, xy_image, known, box)

@@ -8,7 +8,6 @@ second to be judged on.
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +39,7 @@ def videos(folder: Path, split: str) -> tuple[LabelledVideo, ...]:
     if not file.is_file():
         raise InputError(f"{folder}: no joints.mat there; wanted the folder of LSP with joints.mat and images")
     joints = matlab.read(file, {"joints": (3, len(SKELETON), None)})["joints"].transpose(2, 1, 0)
-    xy, visible, half = zero_based(joints[..., :2]), joints[..., 2] == 0, len(joints) // 2
+    xy, visible, half = matlab.zero_based(joints[..., :2]), joints[..., 2] == 0, len(joints) // 2
     return tuple(
         one(Path(folder) / "images" / f"im{place + 1:04d}.jpg", xy[place], visible[place])
         for place in (range(half) if split == "train" else range(half, len(joints)))
@@ -50,12 +49,6 @@ def videos(folder: Path, split: str) -> tuple[LabelledVideo, ...]:
 def defects(folder: Path, split: str) -> Iterator[Defect | None]:
     """What is wrong with the photographs of a part, and None after each."""
     return defects_of_photographs(videos(folder, split), Path(folder) / "joints.mat")
-
-
-def zero_based(xy_matlab: NDArray[Any]) -> Floats:
-    """(..., 2) float32 joints counted from 0 instead of 1; NaN where one of the two is no number."""
-    known = np.isfinite(xy_matlab).all(axis=-1, keepdims=True)
-    return np.where(known, xy_matlab.astype(np.float64) - 1, np.nan).astype(np.float32)
 
 
 def one(file: Path, xy: Floats, visible: NDArray[np.bool_]) -> LabelledVideo:

@@ -122,7 +122,7 @@ def _labels(folder: Path, split: str) -> _Labels:
     if file.suffix == ".mat":
         joints = matlab.read(file, {"joints": (len(SKELETON), 3, None)})["joints"].transpose(2, 0, 1)
         numbers = np.arange(1, len(joints) + 1)
-        xy = lsp.zero_based(np.where(joints[..., 2:] == 1, joints[..., :2], np.nan))
+        xy = matlab.zero_based(np.where(joints[..., 2:] == 1, joints[..., :2], np.nan))
         pattern = "im{:05d}.jpg"
     else:
         numbers, xy, names = _arrays(file)

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from chronopose.core.errors import InputError
 from chronopose.core.skeleton import PENN_13
 from chronopose.core.types import Floats
-from chronopose.data.defects import Found, Unit, check_pictures, defects_of, videos_of
-from chronopose.data.videos import Defect, LabelledPerson, LabelledVideo
+from chronopose.data.defects import Found, Unit, check_pictures, defects_of, standing_in, videos_of
+from chronopose.data.videos import Defect, LabelledVideo, of_one_person
 from chronopose.formats import matlab
 
 NAME, SKELETON = "penn", PENN_13
@@ -76,9 +76,8 @@ def _read(folder: Path, name: str, split: str) -> Found | None:
     for field, count in counts.items():
         if count != length or not length:
             raise InputError(f"{file}: {field}: expected {max(length, 1)} frames, got {count:g}")
-    xy = np.stack([arrays["x"], arrays["y"]], axis=-1).astype(np.float64) - 1
-    visible = arrays["visibility"] == 1
-    finite = np.isfinite(xy).all(axis=-1)
+    xy = matlab.zero_based(np.stack([arrays["x"], arrays["y"]], axis=-1))
+    visible, finite = arrays["visibility"] == 1, ~np.isnan(xy[..., 0])
     box, defects = _boxes(arrays["bbox"].astype(np.float64) - 1, length, file)
     lost = int((visible & ~finite).sum())
     if lost:
@@ -86,17 +85,8 @@ def _read(folder: Path, name: str, split: str) -> Found | None:
     known = visible & finite
     images = tuple(pictures / f"{number:06d}.jpg" for number in range(1, length + 1))
     defects += check_pictures(images, file)
-    person = LabelledPerson(
-        track_id=0,
-        frames=np.arange(length),
-        xy_image=np.where(known[..., None], xy, np.nan).astype(np.float32),
-        visible=known,
-        box=box,
-    )
-    video = LabelledVideo(
-        name=name, images=images, length=length, size=None, labelled=np.ones(length, dtype=bool), persons=(person,)
-    )
-    return Found(video=video, defects=defects)
+    xy_image = np.where(known[..., None], xy, np.float32(np.nan))
+    return Found(video=of_one_person(name, images, None, xy_image, known, box), defects=defects)
 
 
 def _boxes(given: NDArray[np.float64], length: int, file: Path) -> tuple[Floats, tuple[Defect, ...]]:
@@ -109,7 +99,7 @@ def _boxes(given: NDArray[np.float64], length: int, file: Path) -> tuple[Floats,
     good = np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
     if not good.any():
         raise InputError(f"{file}: bbox: expected {length} boxes, got none with an area")
-    source = np.maximum.accumulate(np.where(good, np.arange(length), np.argmax(good)))
+    source = standing_in(good)
     defects = tuple(
         Defect(
             file=file,

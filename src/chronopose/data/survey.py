@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chronopose.clips.contract import ClipSpec, LabelledClip
 from chronopose.clips.crop import crop_clip
 from chronopose.core.errors import InputError
-from chronopose.core.geometry import apply, box_size, invert
+from chronopose.core.geometry import apply, box_size, inside, invert
 from chronopose.core.skeleton import Skeleton
 from chronopose.core.types import Floats, Pixels, Pose
 from chronopose.data.catalogue import DataSet
@@ -178,7 +177,7 @@ def _count(
             total.update(poses=len(person.frames), joints=int(known.sum()), visible=int(person.visible.sum()))
             sides.append(box_size(person.box).max(axis=-1).astype(np.float32))
             if size is not None:
-                total["outside"] += int((known & ~_within(person.xy_image, size, 0)).sum())
+                total["outside"] += int((known & ~inside(person.xy_image, size)).sum())
                 yield from _misplaced(labelled.skeleton, video, person, size)
         if size is not None:
             sizes[size] += 1
@@ -199,21 +198,15 @@ def _count(
     )
 
 
-def _within(xy: Floats, size: tuple[int, int], reach: float) -> NDArray[np.bool_]:
-    """(...,) whether points (..., 2) lie in a picture of `size` width, height, or at most `reach` pixels outside."""
-    within: NDArray[np.bool_] = np.all((xy >= -0.5 - reach) & (xy < np.array(size) - 0.5 + reach), axis=-1)
-    return within
-
-
 def _misplaced(
     skeleton: Skeleton, video: LabelledVideo, person: LabelledPerson, size: tuple[int, int]
 ) -> Iterator[Defect]:
     """Joints and boxes of a person where nobody can be: one of each kind, and in how many frames."""
     xy, box, reach = person.xy_image, person.box, _FARTHEST * max(size)
     known, given = np.isfinite(xy).all(axis=-1), np.isfinite(box).all(axis=-1)
-    far = known & ~_within(xy, size, reach)
+    far = known & ~inside(xy, size, reach)
     empty = given & (box_size(box) <= 0).any(axis=-1)
-    away = given & ~_within(box.reshape(-1, 2, 2), size, reach).all(axis=-1)
+    away = given & ~inside(box.reshape(-1, 2, 2), size, reach).all(axis=-1)
     # A box may be off by half its size; if it holds no joint then, it is somebody else's.
     corners, spare = box.reshape(-1, 2, 1, 2), box_size(box)[:, None] / 2
     held = ((xy >= corners[:, 0] - spare) & (xy <= corners[:, 1] + spare)).all(axis=-1)

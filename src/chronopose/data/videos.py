@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from chronopose.clips.contract import LabelledClip
 from chronopose.core.errors import InputError
-from chronopose.core.geometry import box_around
+from chronopose.core.geometry import box_around, inside
 from chronopose.core.skeleton import Skeleton
 from chronopose.core.types import Floats
 from chronopose.data.frames import FrameStore
@@ -56,6 +56,22 @@ class LabelledVideo:
     size: tuple[int, int] | None
     labelled: NDArray[np.bool_]
     persons: tuple[LabelledPerson, ...]
+
+
+def of_one_person(
+    name: str,
+    images: tuple[Path, ...] | Path,
+    size: tuple[int, int] | None,
+    xy_image: Floats,
+    visible: NDArray[np.bool_],
+    box: Floats,
+) -> LabelledVideo:
+    """A video whose one person is labelled in each of its T frames: joints (T, K, 2), visible (T, K), box (T, 4)."""
+    length = len(xy_image)
+    person = LabelledPerson(track_id=0, frames=np.arange(length), xy_image=xy_image, visible=visible, box=box)
+    return LabelledVideo(
+        name=name, images=images, length=length, size=size, labelled=np.ones(length, dtype=bool), persons=(person,)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,11 +156,11 @@ class VideoClips:
         rows = np.minimum(np.searchsorted(person.frames, numbers), len(person.frames) - 1)
         labelled = (person.frames[rows] == numbers)[:, None]
         size = self.frames.size(place)
-        known = labelled & _inside(person.xy_image[rows], size)
+        known = labelled & inside(person.xy_image[rows], size)
         box = person.box[row].copy()
         if np.isnan(box).any():
             xy = person.xy_image[row]
-            box = box_around(np.where(_inside(xy, size)[:, None], xy, np.nan))
+            box = box_around(np.where(inside(xy, size)[:, None], xy, np.nan))
         who = f"/{person.track_id}" if len(video.persons) > 1 else ""
         return LabelledClip(
             name=f"{self.name}/{video.name}/{key}{who}",
@@ -167,15 +183,9 @@ class VideoClips:
         found = [np.zeros((0, 3), dtype=np.int64)]
         frames = [np.zeros(0, dtype=np.int64)]
         for number, person in enumerate(video.persons):
-            enough = _inside(person.xy_image, self.frames.size(place)).sum(axis=-1) >= at_least
+            enough = inside(person.xy_image, self.frames.size(place)).sum(axis=-1) >= at_least
             rows = np.flatnonzero(enough & taken[person.frames])
             found.append(np.stack([np.full_like(rows, place), np.full_like(rows, number), rows], axis=1))
             frames.append(person.frames[rows])
         examples: NDArray[np.int64] = np.concatenate(found)[np.argsort(np.concatenate(frames), kind="stable")]
         return examples
-
-
-def _inside(xy: Floats, size: tuple[int, int]) -> NDArray[np.bool_]:
-    """(...,) whether joints (..., 2) are known and lie inside the image of `size` width, height."""
-    inside: NDArray[np.bool_] = np.all((xy >= -0.5) & (xy < np.array(size) - 0.5), axis=-1)
-    return inside

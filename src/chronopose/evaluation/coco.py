@@ -20,7 +20,6 @@ from chronopose.data import coco_labels, coco_videos
 from chronopose.data.coco import CocoPeople
 from chronopose.data.videos import VideoClips
 from chronopose.evaluation.boxes import BoxSource, Found, by_picture
-from chronopose.evaluation.persons import key_of
 from chronopose.evaluation.unlabelled import Unlabelled
 from chronopose.formats import document
 from chronopose.formats.boxes import read_detections
@@ -61,8 +60,9 @@ class CocoTruth:
 
     def __init__(self, folder: Path, split: str, skeleton: Skeleton | None = None) -> None:
         file, images = coco_data.locate(folder, split)
-        labels = coco_labels.read(file, images, skeleton)
-        self._content, self._where, self._skeleton = document.load(file), str(file), labels.skeleton
+        self._content, self._where = document.load(file), str(file)
+        labels = coco_labels.parsed(self._content, self._where, images, skeleton)
+        self._skeleton = labels.skeleton
         ids = [document.integer(image, "id", self._where) for image in self._content["images"]]
         self.everybody: CocoPeople | VideoClips
         if any(picture.video is not None for picture in labels.pictures):
@@ -77,10 +77,9 @@ class CocoTruth:
                 if video.labelled[frame]
             }
         else:
-            self.everybody = CocoPeople(file, images, at_least=1, skeleton=skeleton)
+            self.everybody = CocoPeople(labels, at_least=1)
             self._image = {("", place): number for place, number in enumerate(ids)}
-        shown = {key_of(self.everybody, index)[:2] for index in range(len(self.everybody))}
-        self.nobody = Unlabelled(self.everybody, [picture for picture in self._image if picture not in shown])
+        self.nobody = Unlabelled(self.everybody, self._image)
 
     def detections(self, file: Path) -> BoxSource:
         """The boxes of a list of detections with `image_id`, as COCO's own results are written."""

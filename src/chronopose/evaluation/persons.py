@@ -14,7 +14,6 @@ from chronopose.core.errors import InputError
 from chronopose.core.geometry import box_size
 from chronopose.core.skeleton import Skeleton
 from chronopose.core.types import Floats, Pixels
-from chronopose.data.coco import CocoPeople
 from chronopose.data.dataset import PoseDataset
 from chronopose.data.videos import Key
 from chronopose.inference.predictor import Joints, Predictor
@@ -103,8 +102,6 @@ class Keyed(Protocol):
 
 def key_of(dataset: PoseDataset, index: int) -> Key:
     """Which person of which frame example `index` is; in a data set that does not say, a picture has one person."""
-    if isinstance(dataset, CocoPeople):
-        return Key("", dataset.picture_number(index), int(dataset.persons[index]))
     return dataset.key(index) if isinstance(dataset, Keyed) else Key("", index, 0)
 
 

@@ -14,7 +14,6 @@ from chronopose.data import posetrack
 from chronopose.data.posetrack import NAMES, SKELETON, Year
 from chronopose.data.videos import LabelledVideo, VideoClips
 from chronopose.evaluation.boxes import BoxSource, Found, by_picture
-from chronopose.evaluation.persons import key_of
 from chronopose.evaluation.posetrack import PoseTrackScore, evaluate
 from chronopose.evaluation.posetrack import Year as Rules
 from chronopose.evaluation.unlabelled import Unlabelled
@@ -47,11 +46,10 @@ class PoseTrackTruth:
             raise InputError(f"{folder}: a merged file alone; PoseTrack's figures want a file for each sequence")
         self._videos = {video.name: video for video in posetrack.videos(year, folder, split)}
         self.everybody = VideoClips(NAMES[year], SKELETON, tuple(self._videos.values()), at_least=1)
-        shown = {key_of(self.everybody, index)[:2] for index in range(len(self.everybody))}
         frames = [
             (video.name, int(frame)) for video in self._videos.values() for frame in np.flatnonzero(video.labelled)
         ]
-        self.nobody = Unlabelled(self.everybody, [picture for picture in frames if picture not in shown])
+        self.nobody = Unlabelled(self.everybody, frames)
 
     def detections(self, file: Path) -> BoxSource:
         """The boxes of a list of detections with `image_id` or `image_name`, as the papers' code has them."""

@@ -1,6 +1,6 @@
 """Pictures of a data set in which nobody is labelled: what is found there is wrong."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -12,16 +12,17 @@ from chronopose.evaluation.boxes import Picture
 
 
 class Unlabelled:
-    """Pictures as a data set with nobody's joints.
+    """Those of a data set's pictures that show none of its persons, as a data set with nobody's joints.
 
     Args:
         dataset: to which the pictures belong.
-        pictures: of it.
+        pictures: that were given to the annotators.
     """
 
-    def __init__(self, dataset: CocoPeople | VideoClips, pictures: Sequence[Picture]) -> None:
+    def __init__(self, dataset: CocoPeople | VideoClips, pictures: Iterable[Picture]) -> None:
         self.name, self.skeleton = dataset.name, dataset.skeleton
-        self._dataset, self._pictures = dataset, pictures
+        shown = {dataset.key(index)[:2] for index in range(len(dataset))}
+        self._dataset, self._pictures = dataset, [picture for picture in pictures if picture not in shown]
         videos = dataset.videos if isinstance(dataset, VideoClips) else ()
         self._place = {video.name: place for place, video in enumerate(videos)}
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronopose.core.errors import InputError
+from chronopose.core.types import Floats
 
 MOST_BYTES = 1 << 27
 """Of a file, and of what it inflates to."""
@@ -38,6 +39,12 @@ class _Element(NamedTuple):
     kind: int
     content: memoryview
     end: int
+
+
+def zero_based(xy_matlab: NDArray[Any]) -> Floats:
+    """(..., 2) float32 places counted from 0 instead of 1; NaN where one of the two is no number."""
+    known = np.isfinite(xy_matlab).all(axis=-1, keepdims=True)
+    return np.where(known, xy_matlab.astype(np.float64) - 1, np.nan).astype(np.float32)
 
 
 def read(path: str | os.PathLike[str], wanted: Mapping[str, Shape]) -> dict[str, NDArray[Any]]:
