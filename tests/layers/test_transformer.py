@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from chronopose.layers.transformer import Attention, Block, Transformer
+from chronopose.layers.transformer import Attention, Block, SequenceAttention, Transformer
 
 
 def test_attention_equals_torchs_own_with_the_same_weights() -> None:
@@ -19,20 +19,53 @@ def test_attention_equals_torchs_own_with_the_same_weights() -> None:
     torch.testing.assert_close(ours(tokens), theirs(tokens, tokens, tokens)[0])
 
 
-def test_a_masked_token_is_never_looked_at() -> None:
+def test_attention_over_sequences_is_the_same_with_places_first() -> None:
     torch.manual_seed(0)
-    network, tokens = Transformer(16, 2, 4, 32).eval(), torch.randn(2, 5, 16)
-    mask = torch.tensor([True, True, True, True, False])[None, None, None].expand(2, 1, 1, 5)
+    plain, sequence = Attention(16, 4), SequenceAttention(16, 4)
+    sequence.load_state_dict(plain.state_dict())
+    for places in (1, 5, SequenceAttention.SHORT, SequenceAttention.SHORT + 1):
+        tokens = 3 * torch.randn(places, 6, 16)
+        wanted = plain(tokens.transpose(0, 1)).transpose(0, 1)
+        torch.testing.assert_close(sequence(tokens), wanted)
+        torch.testing.assert_close(sequence(tokens, answer=places - 1), wanted[-1:])
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_scores_beyond_what_an_exponential_holds_are_no_trouble(sign: int) -> None:
+    torch.manual_seed(0)
+    plain, sequence = Attention(16, 4), SequenceAttention(16, 4)
+    sequence.load_state_dict(plain.state_dict())
+    tokens = sign * 100 * torch.randn(5, 6, 16)
+    torch.testing.assert_close(sequence(tokens), plain(tokens.transpose(0, 1)).transpose(0, 1))
+
+
+@pytest.mark.parametrize("places", [5, SequenceAttention.SHORT + 1])
+def test_a_masked_token_is_never_looked_at(places: int) -> None:
+    torch.manual_seed(0)
+    network, tokens = Transformer(16, 2, 4, 32).eval(), torch.randn(places, 2, 16)
+    seen = torch.ones(places, 2, dtype=torch.bool)
+    seen[4, 0] = False  # in the first sequence alone
     other = tokens.clone()
-    other[:, 4] = 100.0
-    torch.testing.assert_close(network(tokens, mask)[:, :4], network(other, mask)[:, :4])
-    assert not torch.allclose(network(tokens)[:, :4], network(other)[:, :4])
+    other[4] = 100.0
+    rest = [place for place in range(places) if place != 4]
+    before, after = network(tokens, seen)[rest], network(other, seen)[rest]
+    torch.testing.assert_close(before[:, 0], after[:, 0])
+    assert not torch.allclose(before[:, 1], after[:, 1])
+
+
+def test_a_place_asked_for_alone_is_answered_as_among_the_others() -> None:
+    torch.manual_seed(0)
+    whole, tokens = Transformer(16, 3, 4, 32).eval(), torch.randn(5, 6, 16)
+    for answer in (0, 2, 4):
+        alone = Transformer(16, 3, 4, 32, answer=answer).eval()
+        alone.load_state_dict(whole.state_dict())
+        torch.testing.assert_close(alone(tokens), whole(tokens)[answer : answer + 1])
 
 
 def test_without_position_codes_the_order_of_tokens_changes_nothing_but_the_order() -> None:
     torch.manual_seed(0)
-    network, tokens, order = Transformer(16, 2, 4, 32).eval(), torch.randn(2, 5, 16), torch.tensor([3, 0, 4, 1, 2])
-    torch.testing.assert_close(network(tokens[:, order]), network(tokens)[:, order])
+    network, tokens, order = Transformer(16, 2, 4, 32).eval(), torch.randn(5, 2, 16), torch.tensor([3, 0, 4, 1, 2])
+    torch.testing.assert_close(network(tokens[order]), network(tokens)[order])
 
 
 def test_width_must_be_a_multiple_of_the_heads() -> None:
@@ -48,11 +81,14 @@ def test_a_dropped_branch_drops_whole_samples_and_keeps_the_mean() -> None:
     assert set(dropped.unique().tolist()) == {0.0, 2.0}
     assert (dropped == dropped[:, :1, :1]).all()
     assert dropped.mean().item() == pytest.approx(1, abs=0.1)
+    along = block._drop(branch.transpose(0, 1), samples=1)
+    assert set(along.unique().tolist()) == {0.0, 2.0}
+    assert (along == along[:1, :, :1]).all()
 
 
 def test_nothing_is_dropped_outside_training_and_the_rate_rises_to_the_last_block() -> None:
     torch.manual_seed(0)
-    network, tokens = Transformer(8, 4, 2, 16, drop_path=0.3), torch.randn(6, 3, 8)
+    network, tokens = Transformer(8, 4, 2, 16, drop_path=0.3), torch.randn(3, 6, 8)
     assert [block.drop_path for block in network.blocks] == pytest.approx([0, 0.1, 0.2, 0.3])
     assert not torch.equal(network.train()(tokens), network(tokens))
     torch.testing.assert_close(network.eval()(tokens), network(tokens), rtol=0, atol=0)

@@ -1,5 +1,6 @@
 """Parameters and multiply-accumulates of a model, counted without computing anything."""
 
+import copy
 from typing import Any, NamedTuple
 
 import torch
@@ -20,26 +21,30 @@ class Complexity(NamedTuple):
 
 
 def complexity(model: nn.Module) -> Complexity:
-    """Counts a model, best built on the meta device, where ViT-H takes no memory.
+    """Counts a model, on the meta device whatever its own: on a CPU short sequences are multiplied in another way.
 
     A person detector counts as an encoder of one square frame, with nothing to fuse.
     """
-    device = next(model.parameters()).device
-    was_training = model.training
-    model.eval()
+    paper = _on_paper(model).eval()
     with torch.no_grad():
-        if isinstance(model, PoseModel):
-            spec = model.spec
-            features, encode = _macs(model.encode, torch.zeros(1, 3, spec.height, spec.width, device=device))
+        if isinstance(paper, PoseModel):
+            spec = paper.spec
+            features, encode = _macs(paper.encode, torch.zeros(1, 3, spec.height, spec.width, device="meta"))
             shown = 1 if spec.recurrent else len(spec.offsets)
-            _, fuse = _macs(model.fuse, torch.stack([features] * shown, dim=1))
+            _, fuse = _macs(paper.fuse, torch.stack([features] * shown, dim=1))
         else:
-            config: Any = model.config
+            config: Any = paper.config
             side = config.long_side
-            _, encode = _macs(model, torch.zeros(1, 3, side, side, device=device))
+            _, encode = _macs(paper, torch.zeros(1, 3, side, side, device="meta"))
             fuse = 0
-    model.train(was_training)
     return Complexity(sum(parameter.numel() for parameter in model.parameters()), encode, fuse)
+
+
+def _on_paper(model: nn.Module) -> nn.Module:
+    """A copy without numbers, made without copying any."""
+    shapes: dict[int, Any] = {id(one): nn.Parameter(one.detach().to("meta"), False) for one in model.parameters()}
+    shapes |= {id(one): one.to("meta") for one in model.buffers()}
+    return copy.deepcopy(model, shapes)
 
 
 def _macs(step: Any, given: torch.Tensor) -> tuple[Any, int]:

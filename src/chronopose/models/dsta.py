@@ -20,8 +20,8 @@ contract of all models (tests/contracts/test_pose_model.py).
 |---|---|---|
 | pixels | (B, T, 3, H, W) | the key frame's box on every frame |
 | encode | (B T, 3, H, W) -> (B T, N, D) | backbone, joint-wise feature decoding (JFD); N = K + extra_tokens |
-| TD | (B N, T, D) -> (B, N, D) | attention over time, one sequence per joint; the key frame's is kept |
-| SD | (B G, S, D) -> (B, N, D) | attention inside G body parts of S joints, key frame only |
+| TD | (T, B N, D) -> (B, N, D) | attention over time, one sequence per joint; answered for the key frame alone |
+| SD | (S, G B, D) -> (B, N, D) | attention inside G body parts of S joints, key frame only |
 | join | (B, K, 2 D) or (B, K, D) | `concat` (Eq. 9) or `weighted` (the authors' code) |
 | heads | (B, 1, K, 2) twice | coordinates and sigma, in crop pixels |
 """
@@ -251,14 +251,12 @@ class TemporalBranch(nn.Module):
 
     def __init__(self, config: DSTAConfig, key: int) -> None:
         super().__init__()
-        self.key = key
         self.position = nn.Parameter(torch.zeros(1, len(config.offsets), config.token_width))
-        self.transformer = _transformer(config)
+        self.transformer = _transformer(config, key)
 
     def forward(self, tokens: Float[Tensor, "B T N D"]) -> Float[Tensor, "B N D"]:
-        batch, _, count, _ = tokens.shape
-        sequences = tokens.transpose(1, 2).flatten(0, 1) + self.position  # (B N, T, D)
-        return cast(Tensor, self.transformer(sequences))[:, self.key].reshape(batch, count, -1)
+        sequences = tokens.transpose(0, 1).flatten(1, 2) + self.position.transpose(0, 1)  # (T, B N, D)
+        return torch.unflatten(self.transformer(sequences)[0], 0, (-1, tokens.shape[2]))
 
 
 class SpatialBranch(nn.Module):
@@ -272,22 +270,20 @@ class SpatialBranch(nn.Module):
         self.even = min(sizes) == longest
         starts = [sum(sizes[:part]) for part in range(len(sizes))]
         # Short parts are filled up with copies of their first joint, which nobody attends to and nobody reads.
-        slots = [[start + (s if s < size else 0) for s in range(longest)] for start, size in zip(starts, sizes)]
-        present = [[s < size for s in range(longest)] for size in sizes]
+        slots = [[start + (s if s < size else 0) for start, size in zip(starts, sizes)] for s in range(longest)]
+        present = [[s < size for size in sizes] for s in range(longest)]
         taken = [part * longest + s for part, size in enumerate(sizes) for s in range(size)]
-        self.register_buffer("slots", torch.tensor(slots), persistent=False)  # (G, S)
-        self.register_buffer("present", torch.tensor(present), persistent=False)  # (G, S)
+        self.register_buffer("slots", torch.tensor(slots), persistent=False)  # (S, G)
+        self.register_buffer("present", torch.tensor(present), persistent=False)  # (S, G)
         self.register_buffer("taken", torch.tensor(taken), persistent=False)  # (K,)
 
     def forward(self, tokens: Float[Tensor, "B K D"]) -> Float[Tensor, "B K D"]:
-        batch, groups = tokens.shape[0], cast(Tensor, self.slots).shape[0]
-        parts = tokens[:, cast(Tensor, self.slots)] + self.position  # (B, G, S, D)
-        mask = None
-        if not self.even:
-            mask = cast(Tensor, self.present).repeat(batch, 1)[:, None, None]  # (B G, 1, 1, S)
-        mixed = cast(Tensor, self.transformer(parts.flatten(0, 1), mask))  # (B G, S, D)
-        mixed = mixed.reshape(batch, groups * mixed.shape[1], -1)
-        return mixed if self.even else mixed.index_select(1, cast(Tensor, self.taken))
+        slots, present = cast(Tensor, self.slots), cast(Tensor, self.present)  # (S, G)
+        parts = tokens.transpose(0, 1)[slots] + self.position[:, None, None]  # (S, G, B, D)
+        seen = None if self.even else present[..., None].expand(parts.shape[:3]).flatten(1)  # (S, G B)
+        mixed = torch.unflatten(self.transformer(parts.flatten(1, 2), seen), 1, parts.shape[1:3])  # (S, G, B, D)
+        mixed = mixed.transpose(0, 1).flatten(0, 1)  # (G S, B, D)
+        return (mixed if self.even else mixed[cast(Tensor, self.taken)]).transpose(0, 1)
 
 
 class Coupled(nn.Module):
@@ -300,9 +296,9 @@ class Coupled(nn.Module):
         self.transformer = _transformer(config)
 
     def forward(self, tokens: Float[Tensor, "B T N D"]) -> Float[Tensor, "B K D"]:
-        frames, count = tokens.shape[1:3]
-        mixed = cast(Tensor, self.transformer((tokens + self.position).flatten(1, 2)))  # (B, T N, D)
-        return mixed.reshape(len(mixed), frames, count, -1)[:, self.key, : self.joints]
+        together = (tokens + self.position).flatten(1, 2).transpose(0, 1)  # (T N, B, D)
+        mixed = torch.unflatten(self.transformer(together), 0, tokens.shape[1:3])  # (T, N, B, D)
+        return mixed[self.key, : self.joints].transpose(0, 1)
 
 
 class WholeFrames(nn.Module):
@@ -310,14 +306,14 @@ class WholeFrames(nn.Module):
 
     def __init__(self, config: DSTAConfig, tokens: int) -> None:
         super().__init__()
-        self.key, self.joints, self.width = config.spec().key, tokens - config.extra_tokens, config.token_width
-        width = tokens * config.token_width
+        self.joints, self.width = tokens - config.extra_tokens, config.token_width
+        width, key = tokens * config.token_width, config.spec().key
         self.position = nn.Parameter(torch.zeros(1, len(config.offsets), width))
-        self.transformer = Transformer(width, config.depth, config.heads, config.hidden, config.drop_path)
+        self.transformer = Transformer(width, config.depth, config.heads, config.hidden, config.drop_path, answer=key)
 
     def forward(self, tokens: Float[Tensor, "B T N D"]) -> Float[Tensor, "B K D"]:
-        mixed = cast(Tensor, self.transformer(tokens.flatten(2) + self.position))  # (B, T, N D)
-        return torch.unflatten(mixed[:, self.key], 1, tokens.shape[2:])[:, : self.joints]
+        mixed = self.transformer((tokens.flatten(2) + self.position).transpose(0, 1))  # (1, B, N D)
+        return torch.unflatten(mixed[0], 1, tokens.shape[2:])[:, : self.joints]
 
 
 def body_parts(skeleton: Skeleton) -> tuple[tuple[str, ...], ...]:
@@ -336,8 +332,9 @@ def body_parts(skeleton: Skeleton) -> tuple[tuple[str, ...], ...]:
     return tuple(part for part in (tuple(head), *limbs) if part)
 
 
-def _transformer(config: DSTAConfig) -> Transformer:
-    return Transformer(config.token_width, config.depth, config.heads, config.hidden, config.drop_path)
+def _transformer(config: DSTAConfig, answer: int | None = None) -> Transformer:
+    width, depth = config.token_width, config.depth
+    return Transformer(width, depth, config.heads, config.hidden, config.drop_path, answer=answer)
 
 
 def _head(width: int) -> nn.Sequential:
