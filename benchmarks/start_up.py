@@ -12,11 +12,16 @@ from chronopose.inference.estimator import load
 from chronopose.runtimes.names import PRECISIONS
 from chronopose.runtimes.sessions import installed
 
-if __name__ == "__main__":
-    name = sys.argv[1] if len(sys.argv) > 1 else "dsta-small"
+
+def main(name: str) -> None:
+    """Loads a model by every backend."""
     load(name)  # imports
     for backend in PRECISIONS:
         for which in ("first", "again") if installed(backend) else ():
             began = time.process_time()
             load(name, backend=backend)
             print(f"{backend}, {which}: {time.process_time() - began:.1f} s")
+
+
+if __name__ == "__main__":
+    main(*(sys.argv[1:] or ["dsta-small"]))
