@@ -49,7 +49,7 @@ def bench(
     if is_live(source):
         raise InputError("bench: a live source comes at its own pace; record some of it, and give the file")
     estimator = seeing.estimator()
-    name, finder = seeing.finder(str(estimator.predictor.device))
+    name, finder = seeing.finder(estimator.predictor.runtime)
     config = seeing.config()
     cost = speed(
         source,

@@ -63,7 +63,7 @@ def live(
 
             window = opened.enter_context(Window("chronopose"))
         estimator = seeing.estimator()
-        _, finder = seeing.finder(str(estimator.predictor.device))
+        _, finder = seeing.finder(estimator.predictor.runtime)
         stream = PoseStream(estimator.predictor, finder, seeing.config(lag=lag, chunk=1))
         video = opened.enter_context(open_video(source))
         recording = opened.enter_context(Recording(out, stream.skeleton, video.info))

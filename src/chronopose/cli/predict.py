@@ -86,7 +86,7 @@ class _Job:
         self.config = seeing.config()
         self.estimator = seeing.estimator()
         self.model, self.window = seeing.model, seeing.frames
-        self.detector_name, self.detector = seeing.finder(str(self.estimator.predictor.device))
+        self.detector_name, self.detector = seeing.finder(self.estimator.predictor.runtime)
 
 
 def _one(job: _Job, source: str, results: Path, kinds: list[str], video: bool, overwrite: bool, as_json: bool) -> int:

@@ -14,6 +14,7 @@ from chronopose.runtimes.names import Choice, Precision
 if TYPE_CHECKING:
     from chronopose.inference.estimator import Estimator
     from chronopose.inference.stream import StreamConfig
+    from chronopose.runtimes.contract import Runtime
     from chronopose.tracking.detector import BoxFile, Detector
 
 
@@ -97,8 +98,8 @@ class Seeing:
             notify=notify,
         )
 
-    def finder(self, device: str) -> "tuple[str, Detector | BoxFile]":
-        """What finds the persons, and its name."""
+    def finder(self, beside: "Runtime") -> "tuple[str, Detector | BoxFile]":
+        """What finds the persons, and its name; the bundled detector runs where the pose model does."""
         from chronopose.formats.boxes import read_boxes
         from chronopose.inference.finding import choose_detector
         from chronopose.tracking.detector import BoxFile, FullFrame
@@ -109,7 +110,9 @@ class Seeing:
             # Named by content, so that results of an edited file are not taken for those of the old one.
             digest = hashlib.sha256(self.boxes.read_bytes()).hexdigest()[:16]
             return f"boxes of {self.boxes}, sha256 {digest}", BoxFile(read_boxes(self.boxes))
-        finder: Detector = FullFrame() if self.full_frame else choose_detector(self.detector, device)
+        finder: Detector = FullFrame()
+        if not self.full_frame:
+            finder = choose_detector(self.detector, str(beside.device), beside, notify)
         return finder.name, finder
 
 

@@ -108,4 +108,6 @@ class Estimator:
             return PoseSequence(info=reader.info, skeleton=self.model.skeleton, frames=frames)
 
     def _finder(self, detector: str | Detector | BoxFile) -> Detector | BoxFile:
-        return choose_detector(detector, str(self.predictor.device)) if isinstance(detector, str) else detector
+        if not isinstance(detector, str):
+            return detector
+        return choose_detector(detector, str(self.predictor.device), self.predictor.runtime)

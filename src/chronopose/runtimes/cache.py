@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import os
+from collections.abc import Callable
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -11,10 +12,12 @@ from pathlib import Path
 import torch
 
 from chronopose.core.errors import InputError
+from chronopose.core.files import replacing
 from chronopose.runtimes import graph_file
-from chronopose.runtimes.about import FORMAT, PAIR
-from chronopose.runtimes.graph_file import GraphFile
+from chronopose.runtimes.about import FORMAT, KEY, PAIR
+from chronopose.runtimes.graph_file import LARGEST, GraphFile
 from chronopose.runtimes.names import Precision
+from chronopose.runtimes.onnx_bytes import metadata_of
 
 _log = logging.getLogger(__name__)
 
@@ -65,9 +68,39 @@ def kept(name: str, source: str, precision: Precision) -> GraphFile | None:
 
 def keep(file: GraphFile, name: str, precision: Precision) -> None:
     """Keeps a pair of graphs; where the folder cannot be written, they are made again next time."""
-    path = place(name, file.about.source, precision)
+    _stored(place(name, file.about.source, precision), lambda path: graph_file.write(file, path))
+
+
+def kept_graph(name: str, source: str) -> bytes | None:
+    """The single graph made before; None where there is none, or none that is whole."""
+    path = _lone(name, source)
+    if not path.is_file() or path.stat().st_size >= LARGEST:
+        return None
+    try:
+        graph = path.read_bytes()
+        return graph if metadata_of(graph, KEY, str(path)) == source.encode() else None
+    except (InputError, OSError) as error:
+        _log.warning("a graph kept is of no use and is made anew: %s", error)
+        return None
+
+
+def keep_graph(graph: bytes, name: str, source: str) -> None:
+    """Keeps a single graph, whose own metadata say what it was made of."""
+    _stored(_lone(name, source), lambda path: _write(graph, path))
+
+
+def _lone(name: str, source: str) -> Path:
+    return place(name, source, "fp32").with_suffix(".onnx")
+
+
+def _write(graph: bytes, path: Path) -> None:
+    with replacing(path) as waiting:
+        waiting.write_bytes(graph)
+
+
+def _stored(path: Path, write: Callable[[Path], None]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        graph_file.write(file, path)
+        write(path)
     except (OSError, InputError) as error:
         _log.warning("graphs could not be kept: %s", error)

@@ -102,8 +102,7 @@ def made(
     Raises:
         InputError: a package is missing, or the encoder cannot be quantised.
     """
-    for package in ("onnx", "onnxscript"):
-        _require(package)
+    require_onnx()
     import onnx
 
     about = describe(loaded, pair=pair, source=source)
@@ -151,7 +150,7 @@ def parts_of(model: PoseModel, about: About) -> "dict[str, onnx.ModelProto]":
     graphs = {}
     for name, (module, given, inputs) in _steps(model, about).items():
         outputs = ("features",) if name == "encode" else about.outputs
-        graphs[name] = _to_onnx(module, given, inputs, outputs)
+        graphs[name] = traced(module, given, inputs, outputs, tuple({0: batch()} for _ in given))
     return graphs
 
 
@@ -174,16 +173,29 @@ def _pixels(model: PoseModel, count: int) -> Tensor:
     return torch.zeros(count, 3, model.spec.height, model.spec.width, dtype=torch.uint8)
 
 
-def _to_onnx(
-    module: nn.Module, given: tuple[Tensor, ...], inputs: tuple[str, ...], outputs: tuple[str, ...]
+def traced(
+    module: nn.Module,
+    given: tuple[Tensor, ...],
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+    free: tuple[dict[int, Any], ...],
 ) -> "onnx.ModelProto":
+    """A module as ONNX.
+
+    Args:
+        module: what is traced, in eval mode from here on.
+        given: tensors to trace it with.
+        inputs: their names.
+        outputs: names of what it gives.
+        free: for each of `given`, the axes of any length, as torch.export writes them.
+    """
     with _quiet():
         try:
             program: Any = torch.onnx.export(
                 module.eval(),
                 given,
                 dynamo=True,
-                dynamic_shapes=tuple({0: _batch()} for _ in given),
+                dynamic_shapes=free,
                 input_names=list(inputs),
                 output_names=list(outputs),
                 external_data=False,
@@ -199,19 +211,25 @@ def _to_onnx(
     return cast("onnx.ModelProto", model)
 
 
-def _batch() -> Any:
+def batch() -> Any:
+    """The first axis, of any length."""
     return torch.export.Dim("batch", min=1, max=4096)
 
 
 def to_file(parts: "Mapping[str, onnx.ModelProto]", about: About) -> GraphFile:
     """The two steps as a file of ONNX: as they are, or joined to the graph of a window."""
     graphs = dict(parts) if about.graphs == PAIR else {"window": _joined(parts, about)}
-    for model in graphs.values():
-        del model.metadata_props[:]
-        model.producer_name, model.doc_string = "chronopose", f"{about.name}: {about.answer}"
-        entry = model.metadata_props.add()
-        entry.key, entry.value = KEY, written(about)
-    return GraphFile(about=about, graphs={name: model.SerializeToString() for name, model in graphs.items()})
+    said = {name: signed(model, written(about), f"{about.name}: {about.answer}") for name, model in graphs.items()}
+    return GraphFile(about=about, graphs=said)
+
+
+def signed(model: "onnx.ModelProto", record: str, text: str) -> bytes:
+    """A model with what it says of itself, as the bytes of a file."""
+    del model.metadata_props[:]
+    model.producer_name, model.doc_string = "chronopose", text
+    entry = model.metadata_props.add()
+    entry.key, entry.value = KEY, record
+    return cast(bytes, model.SerializeToString())
 
 
 def _joined(parts: "Mapping[str, onnx.ModelProto]", about: About) -> "onnx.ModelProto":
@@ -281,7 +299,7 @@ def to_programs(model: PoseModel, about: About) -> "dict[str, torch.export.Expor
         steps = {"window": (Window(model), (pixels,), ("pixels",))}
     with _quiet():
         return {
-            name: torch.export.export(module.eval(), given, dynamic_shapes=tuple({0: _batch()} for _ in given))
+            name: torch.export.export(module.eval(), given, dynamic_shapes=tuple({0: batch()} for _ in given))
             for name, (module, given, _) in steps.items()
         }
 
@@ -310,11 +328,13 @@ def saved(program: "torch.export.ExportedProgram", about: About) -> bytes:
     return data.getvalue()
 
 
-def _require(package: str) -> None:
+def require_onnx() -> None:
+    """Raises `InputError` where what writes ONNX is not installed."""
     import importlib.util
 
-    if importlib.util.find_spec(package) is None:
-        raise InputError(f"export: {package} is not installed; pip install 'chronopose[export]'")
+    for package in ("onnx", "onnxscript"):
+        if importlib.util.find_spec(package) is None:
+            raise InputError(f"export: {package} is not installed; pip install 'chronopose[export]'")
 
 
 @contextmanager

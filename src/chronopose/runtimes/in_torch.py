@@ -3,6 +3,7 @@
 import copy
 import platform
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from chronopose.clips.contract import Carried, PoseModel, PoseOutput, RecurrentPoseModel
+from chronopose.models.person import PersonModel
 from chronopose.runtimes.names import Backend, Precision
 
 WITHIN = 1e-5
@@ -73,31 +75,53 @@ def faster(model: PoseModel, device: torch.device) -> PoseModel:
     Norms are folded into the convolutions before them, branches that were trained side by side become one, and on a
     CPU of AMD's linear layers go to oneDNN.
     """
-    plain = cast(nn.Module, model).eval()
-    changed = copy.deepcopy(plain)
-    probe = _probe(model, next(plain.parameters()).device)
-    backbone = getattr(changed, "backbone", None)
-    trunk = getattr(backbone, "trunk", None)
+    probe = _noise(cast(nn.Module, model), model.spec.height, model.spec.width)
+    frames = 1 if model.spec.recurrent else len(model.spec.offsets)
+
+    def features(one: Any) -> Tensor:
+        """Those of the probe; the second step is run for its layers."""
+        found: Tensor = one.encode(probe)
+        one.fuse(found[:, None].expand(-1, frames, *found.shape[1:]))
+        return found
+
+    trunk = getattr(getattr(model, "backbone", None), "trunk", None)
+    return cast(PoseModel, _changed(cast(nn.Module, model), trunk, device, features))
+
+
+def faster_persons(model: PersonModel, device: torch.device) -> PersonModel:
+    """The same for the network that finds persons."""
+    probe = _noise(model, *2 * [model.config.long_side])
+    return cast(PersonModel, _changed(model, model.trunk, device, lambda one: cast(Tensor, one(probe).logit)))
+
+
+def _changed(
+    model: nn.Module, trunk: nn.Module | None, device: torch.device, answer: Callable[[nn.Module], Tensor]
+) -> nn.Module:
+    """A faster copy, or a plain one where its answer is another."""
+    plain = model.eval()
+    # What is copied is known by its place, so the trunk's copy is told through the copier's own table.
+    copies: dict[int, Any] = {}
+    changed = copy.deepcopy(plain, copies)
     if trunk is not None:
-        reparameterize_model(trunk, inplace=True)
-    _fold_norms(changed, probe)
-    if device.type == "cpu" and _slow_linears():
-        _send_linears(changed)
-    # A norm whose input another layer reads too cannot be told from one that is alone; the numbers can.
+        reparameterize_model(copies[id(trunk)], inplace=True)
     with torch.inference_mode():
-        wanted, got = model.encode(probe), cast(Any, changed).encode(probe)
+        _fold_norms(changed, answer)
+        if device.type == "cpu" and _slow_linears():
+            _send_linears(changed)
+        # A norm whose input another layer reads too cannot be told from one that is alone; the numbers can.
+        wanted, got = answer(plain), answer(changed)
     off = (wanted - got).abs().max() / wanted.abs().max().clamp_min(1e-6)
-    return cast(PoseModel, changed if off <= WITHIN else copy.deepcopy(plain))
+    return changed if off <= WITHIN else copy.deepcopy(plain)
 
 
-def _probe(model: PoseModel, device: torch.device) -> Tensor:
+def _noise(model: nn.Module, height: int, width: int) -> Tensor:
     """One crop of noise (1, 3, H, W), always the same."""
-    shape = (1, 3, model.spec.height, model.spec.width)
-    return torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0)).to(device)
+    noise = torch.randint(0, 256, (1, 3, height, width), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    return noise.to(next(model.parameters()).device)
 
 
-def _fold_norms(model: nn.Module, probe: Tensor) -> None:
-    """Folds each norm into the convolution whose output it is given, in both steps of the model, in place."""
+def _fold_norms(model: nn.Module, run: Callable[[nn.Module], object]) -> None:
+    """Folds each norm into the convolution whose output it is given as the model runs, in place."""
     made: dict[int, tuple[Tensor, nn.Module]] = {}  # by id of the tensor, which is held so that the id stays its own
     pairs: dict[nn.Module, nn.Module] = {}  # norm -> convolution
     calls: Counter[nn.Module] = Counter()
@@ -113,11 +137,7 @@ def _fold_norms(model: nn.Module, probe: Tensor) -> None:
 
     kinds = (_BatchNorm, nn.Conv2d, nn.ConvTranspose2d)
     hooks = [m.register_forward_hook(after) for m in model.modules() if isinstance(m, kinds)]
-    pose = cast(Any, model)
-    with torch.inference_mode():
-        features = pose.encode(probe)
-        frames = 1 if pose.spec.recurrent else len(pose.spec.offsets)
-        pose.fuse(features[:, None].expand(-1, frames, *features.shape[1:]))
+    run(model)
     for hook in hooks:
         hook.remove()
     homes = {child: (parent, name) for parent in model.modules() for name, child in parent.named_children()}

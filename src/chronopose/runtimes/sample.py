@@ -1,6 +1,7 @@
 """Crops that graphs are compared and quantised on: of the clip that ships with the package, or of data given."""
 
 from importlib import resources
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -25,13 +26,8 @@ def windows(spec: ClipSpec, count: int, frames: int | None = None) -> Pixels:
     """
     with resources.as_file(resources.files("chronopose") / "demo") as folder:
         sequence = table.read_parquet(folder / "crossing.parquet")
-        last = len(sequence) - 1 if frames is None else min(frames, len(sequence)) - 1
-        pictures: list[Pixels] = []
-        with open_video(str(folder / "crossing.mp4")) as video:
-            for frame in video:
-                pictures.append(frame.pixels)
-                if frame.index == last:
-                    break
+    last = len(sequence) - 1 if frames is None else min(frames, len(sequence)) - 1
+    pictures = first_frames(last + 1)
     persons = [(frame.frame, pose.box) for frame in sequence.frames[: last + 1] for pose in frame.poses]
     chosen = np.linspace(0, len(persons) - 1, count).astype(int)
     return np.stack(
@@ -40,6 +36,13 @@ def windows(spec: ClipSpec, count: int, frames: int | None = None) -> Pixels:
             for i in chosen
         ]
     )
+
+
+def first_frames(count: int) -> list[Pixels]:
+    """The first frames of the clip, each (H, W, 3) uint8."""
+    clip = resources.files("chronopose") / "demo" / "crossing.mp4"
+    with resources.as_file(clip) as file, open_video(str(file)) as video:
+        return [frame.pixels for frame in islice(video, count)]
 
 
 def crops(spec: ClipSpec, count: int) -> Pixels:
