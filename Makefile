@@ -9,8 +9,8 @@ export OMP_WAIT_POLICY := PASSIVE
 demo: $(VENV)/ready  ## run the bundled model: make demo, or make demo VIDEO=path
 	$(BIN)/chronopose demo $(VIDEO)
 
-test: $(VENV)/ready  ## the whole default test run
-	$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/ready  ## the whole default test run, in two processes of one thread each
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(VENV)/ready  ## style, types and the floors of the house
 	$(BIN)/ruff format --check .

@@ -14,9 +14,11 @@ from chronopose.models.baselines import Regression, RegressionConfig
 from chronopose.models.dsta import DSTA
 from chronopose.recipes import presets, smoke
 from chronopose.recipes.presets import PRESETS
+from chronopose.runtimes import graph_file
 from tests.inference.tiny_pose import save_tiny, tiny_model
 from tests.models.published.layouts import filled, tokenpose, vit_hub
 from tests.models.published.test_tokenpose import CODE
+from tests.runtimes.tiny_graphs import pair
 
 DOCUMENTED = {
     "name", "parameters", "macs_encode_per_frame", "macs_fuse_per_window", "offsets", "skeleton", "data", "licence",
@@ -49,6 +51,16 @@ def test_a_training_run_is_a_model_too(tmp_path: Path, capsys: pytest.CaptureFix
     save_tiny(tmp_path / "model.safetensors")
     assert run(["models", "info", str(tmp_path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["name"] == str(tmp_path)
+
+
+def test_a_file_of_graphs_says_what_it_holds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    graph_file.write(pair("listpose"), tmp_path / "pair.zip")
+    assert run(["models", "info", str(tmp_path / "pair.zip"), "--json"]) == 0
+    row = json.loads(capsys.readouterr().out)
+    assert set(row) >= DOCUMENTED - {"parameters", "macs_encode_per_frame", "macs_fuse_per_window"}
+    assert (row["weights"], row["graphs"], row["precision"]) == ("tiny-listpose", ["encode", "fuse"], "fp32")
+    assert run(["models", "info", str(tmp_path / "other.onnx")]) == 1
+    assert capsys.readouterr().err == f"chronopose: {tmp_path / 'other.onnx'}: no such file\n"
 
 
 def test_a_preset_costs_what_its_network_has(capsys: pytest.CaptureFixture[str]) -> None:

@@ -138,6 +138,7 @@ def test_a_bad_file_is_one_line(text: str, why: str, tmp_path: Path, capsys: pyt
         (["train", "smoke", "--people.people", "2", "1"], "people must be a fewest and a most in 1 to 8"),
         (["train", "smoke", "--model.jfd", "x"], "Choose from"),
         (["train", "person", "--data.drawn-weight", "0"], "data.lspet or data.jhmdb"),
+        (["train", "smoke", "--train.shard", "--out", "run"], "this is one process"),
         (["train"], "RECIPE"),
     ],
 )

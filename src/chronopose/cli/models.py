@@ -39,7 +39,7 @@ def info(name: str, /, *, json: Annotated[bool, Parameter(negative=())] = False)
     Parameters
     ----------
     name
-        A name from `models list`, a .safetensors file, or the folder of a training run.
+        A name from `models list`, a .safetensors file, the folder of a training run, or a file that `export` wrote.
     json
         Print a JSON object.
     """

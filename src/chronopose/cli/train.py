@@ -147,20 +147,27 @@ def _run(module: Any, config: Any, out: Path, resume: bool, pretrained: bool, ba
         checkpoint.save(trained, path, card)
         note()
 
-    if main:
+    new = not out.exists()
+    begun = (out / "checkpoints").exists()  # a run that is there may refuse this configuration, and keeps its own
+    if main and not begun:
         out.mkdir(parents=True, exist_ok=True)
-        if not (out / "checkpoints").exists():  # a run that is there may refuse this configuration, and keeps its own
-            note()
-    run_training(
-        config.train,
-        config.optim,
-        model=model,
-        loss=loss,
-        data=data,
-        out=out,
-        save=save,
-        resume=resume,
-    )
+        note()
+    try:
+        run_training(
+            config.train,
+            config.optim,
+            model=model,
+            loss=loss,
+            data=data,
+            out=out,
+            save=save,
+            resume=resume,
+        )
+    except InputError:
+        if main and new and [file.name for file in out.iterdir()] == ["config.yaml"]:  # it never began
+            (out / "config.yaml").unlink()
+            out.rmdir()
+        raise
 
 
 def _rehearsed(module: Any, config: Any, pretrained: bool, backbone: str | None) -> str:

@@ -1,6 +1,7 @@
 """Published settings by name, and what each bundled or published model is and costs."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,6 +16,8 @@ from chronopose.models.dsta import DSTAConfig
 from chronopose.models.ftp_pose import FTPPoseConfig
 from chronopose.models.listpose import ListPoseConfig
 from chronopose.models.tokenpose import TokenPoseConfig
+from chronopose.runtimes.about import About
+from chronopose.runtimes.graph_file import is_graph_file, read
 
 _SMALL: dict[str, Any] = {
     "backbone": BackboneConfig(name="mobilenetv4_conv_small", stride=8, neck_width=96),
@@ -78,11 +81,14 @@ def describe_all() -> Iterator[dict[str, Any]]:
 def describe(name: str) -> dict[str, Any]:
     """What a model is: the keys of `chronopose models info --json`.
 
-    `parameters` counts inference; the flow of the training loss (53,784 for DSTA) is not in it.
+    `parameters` counts inference; the flow of the training loss (53,784 for DSTA) is not in it. A file of graphs has no
+    counts, and says which graphs it holds instead, and in which precision.
 
     Raises:
-        InputError: there is neither a preset nor a checkpoint of that name.
+        InputError: there is neither a preset nor a checkpoint of that name, or a file of graphs is damaged.
     """
+    if is_graph_file(name):
+        return _described(name, read(Path(name)).about)
     if name in PRESETS:
         config: Any = PRESETS[name]
         kind, card = kind_of(config), Card()
@@ -108,4 +114,22 @@ def describe(name: str) -> dict[str, Any]:
         "data_licence": card.data_licence or None,
         "licence": card.licence,
         "notes": list(card.notes),
+    }
+
+
+def _described(name: str, about: About) -> dict[str, Any]:
+    """What a file of graphs says of itself."""
+    return {
+        "name": name,
+        "model": about.kind,
+        "weights": about.name,
+        "graphs": list(about.graphs),
+        "precision": about.precision,
+        "offsets": list(about.spec.offsets),
+        "input": [about.spec.height, about.spec.width],
+        "skeleton": about.skeleton.name,
+        "data": about.card.data,
+        "data_licence": about.card.data_licence or None,
+        "licence": about.card.licence,
+        "notes": list(about.card.notes),
     }

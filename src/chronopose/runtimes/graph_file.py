@@ -88,7 +88,7 @@ def read(path: Path) -> GraphFile:
         raise InputError(f"{path}: no such file")
     if path.stat().st_size >= LARGEST:
         raise InputError(f"{path}: {path.stat().st_size} bytes; files of graphs have less than {LARGEST}")
-    if zipfile.is_zipfile(path):
+    if path.suffix.lower() == ".zip" or zipfile.is_zipfile(path):
         return _unpacked(path)
     model = path.read_bytes()
     record = metadata_of(model, KEY, str(path))
