@@ -5,10 +5,10 @@
 Each RUN is a folder made by `chronopose train finetune` on the split's training clips, or the name of bundled weights;
 runs that differ in nothing but their seed make one row. Boxes are given. PCK is measured as the benchmarks of JHMDB do:
 within a share of the longer side of the person's box, or of the torso's diagonal, mean over the 15 joints; models do
-not answer the belly, which is put halfway between shoulders and hips, as LSTM Pose Machines have it. The models named
-after --photographs are judged on the held-out LSP-extended photographs, one frame each. Prints the page and writes it,
-by default to benchmarks/results.md. What was measured is kept under --work, and is not measured again for the same
-weights.
+not answer the belly, which is put halfway between shoulders and hips, as LSTM Pose Machines have it. Rows that have
+several seeds in common are compared seed by seed. With --lspet the first run of each row is judged on the held-out
+LSP-extended photographs too, one frame each. Prints the page and writes it, by default to benchmarks/results.md. What
+was measured is kept under --work, and is not measured again for the same weights.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import json
 import statistics
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,12 @@ from chronopose.metrics.conventions import THRESHOLDS
 from chronopose.metrics.pck import GROUPS
 from chronopose.models.checkpoint import locate
 from chronopose.recipes import finetune
+
+Measured = tuple[int | None, dict[str, list[float]], Path]
+"""A run's seed, its percentages by measure, and its folder or name."""
+
+Numbered = list[tuple[int, tuple[str, list[Measured]]]]
+"""Rows of the page: their number, what made them, and the runs."""
 
 NAMES = {"neck": "head_bottom", "face": "nose"}
 """What our models call two of JHMDB's joints."""
@@ -153,50 +160,71 @@ def _columns(measured: Sequence[dict[str, list[float]]], key: str) -> list[str]:
     return [_several(column) for column in np.array([one[key] for one in measured]).T.tolist()]
 
 
+def pairs(numbered: Numbered) -> list[str]:
+    """Rows against rows with the same seeds, which stand for the order of the data and what is drawn at random."""
+    rows = []
+    measures = (*(f"box @{threshold:g}" for threshold in THRESHOLDS), "torso @0.2")
+    for (first, (_, ones)), (second, (_, others)) in combinations(numbered, 2):
+        left, right = ({seed: found for seed, found, _ in several if seed is not None} for several in (ones, others))
+        seeds = sorted(left.keys() & right.keys())
+        if len(seeds) < 2:
+            continue
+        for measure in measures:
+            apart = [left[seed][measure][-1] - right[seed][measure][-1] for seed in seeds]
+            mean = f"{statistics.mean(apart):+.2f} ± {statistics.stdev(apart):.2f}"
+            rows.append([f"{first} less {second}", measure, " ".join(f"{one:+.2f}" for one in apart), mean])
+    if not rows:
+        return []
+    return ["\n## Seed by seed, mean of all joints\n", table("| rows | PCK | each seed | mean |", rows)]
+
+
 def page(arguments: argparse.Namespace) -> str:
     """The whole page."""
     torch.set_num_threads(arguments.threads)
     arguments.work.mkdir(parents=True, exist_ok=True)
     kept = arguments.work / "results.json"
-    groups: dict[str, list[tuple[int | None, dict[str, list[float]]]]] = {}
+    groups: dict[str, list[Measured]] = {}
     for run in arguments.runs:
         made, seed = command(run)
         print(f"{run.name}: {made}", file=sys.stderr, flush=True)
         what = f"jhmdb split {arguments.split}"
         one = remembered(kept, run, what, lambda run=run: figures(run, arguments.jhmdb, arguments.split))
-        groups.setdefault(made, []).append((seed, one))
+        groups.setdefault(made, []).append((seed, one, run))
     numbered = list(enumerate(groups.items(), start=1))
     seeds = {len(measured) for measured in groups.values()}
     counted = f"{min(seeds)} seeds" if len(seeds) == 1 else f"{min(seeds)} to {max(seeds)} seeds, see the commands"
     samples = next(iter(groups.values()))[0][1]["samples"][0]
     parts = [
         "# Results on real video\n",
-        f"`python benchmarks/results.py --work FOLDER --jhmdb FOLDER --split {arguments.split} --runs RUN ...`\n",
+        f"`python benchmarks/results.py --work FOLDER --jhmdb FOLDER --split {arguments.split} --lspet FOLDER "
+        "--runs RUN ...`\n",
         ABOUT.format(split=arguments.split, samples=samples, seeds=counted.replace("1 seeds", "one seed")),
         *(
             f"{row}. {made}"
             + "".join(
-                f"{', ' if place else '; seeds '}{seed}" for place, (seed, _) in enumerate(measured) if seed is not None
+                f"{', ' if place else '; seeds '}{seed}"
+                for place, (seed, *_) in enumerate(measured)
+                if seed is not None
             )
             for row, (made, measured) in numbered
         ),
     ]
     for measure in (*(f"box @{threshold:g}" for threshold in THRESHOLDS), "torso @0.2"):
         head = f"| row | {' | '.join(name.capitalize() for name in GROUPS)} | mean |"
-        rows = [[row, *_columns([one for _, one in measured], measure)] for row, (_, measured) in numbered]
+        rows = [[row, *_columns([one for _, one, _ in measured], measure)] for row, (_, measured) in numbered]
         parts += [f"\n## PCK, {measure}\n", table(head, rows)]
-    parts.append(LITERATURE)
+    parts += [*pairs(numbered), "", LITERATURE]
     if arguments.lspet:
         stills = [
-            (name, remembered(kept, name, "lspet", lambda name=name: photographs(name, arguments.lspet)))
-            for name in arguments.photographs
+            (row, remembered(kept, run, "lspet", lambda run=run: photographs(run, arguments.lspet)))
+            for row, (_, ((_, _, run), *_)) in numbered
         ]
         parts += [
             "## LSP-extended, held-out photographs\n",
             f"{stills[0][1]['samples'][0]:,} persons; labelled joints within a share of the tight box's longer side.\n",
             table(
-                "| model | @0.2 | @0.1 | @0.05 |",
-                [[str(name), *(f"{value:.1f}" for value in one["tight"])] for name, one in stills],
+                "| row | @0.2 | @0.1 | @0.05 |",
+                [[row, *(f"{value:.1f}" for value in one["tight"])] for row, one in stills],
             ),
         ]
     return "\n".join(parts)
@@ -210,7 +238,6 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--split", type=int, default=1)
     parser.add_argument("--runs", type=Path, nargs="+", required=True)
     parser.add_argument("--lspet", type=Path, metavar="FOLDER")
-    parser.add_argument("--photographs", nargs="+", default=["dsta-small"], help="models for LSP-extended")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".md"))
     return written(page, parser.parse_args(given))
