@@ -56,7 +56,9 @@ def test_a_distance_beyond_rounding_is_explained_and_no_larger_than_needed() -> 
 
 def test_a_clip_costs_the_shipped_network_what_was_measured_on_the_authors_code() -> None:
     cost = complexity(on_paper("dsta-r50-shipped"))
-    assert 3 * cost.macs_encode_per_frame + cost.macs_fuse_per_window == pytest.approx(12.0167e9, abs=5e4)
+    # Their last temporal block also computes 17 tokens of two frames that nobody reads: scores, output, feed-forward.
+    left_out = 17 * 2 * (2 * 3 * 32 + 32 * 32 + 2 * 32 * 64)
+    assert 3 * cost.macs_encode_per_frame + cost.macs_fuse_per_window + left_out == pytest.approx(12.0167e9, abs=5e4)
 
 
 # Figures as printed ----------------------------------------------------------------------------------------------
