@@ -31,8 +31,8 @@ SCENES = {
 MODES = {
     "exact": StreamConfig(crop="exact"),
     "locked 0.05": StreamConfig(crop="locked", drift=0.05),
+    "locked 0.07": StreamConfig(crop="locked", drift=0.07),
     "locked 0.1": StreamConfig(crop="locked", drift=0.1),
-    "locked 0.2": StreamConfig(crop="locked", drift=0.2),
 }
 
 

@@ -49,15 +49,15 @@ WAYS = (
     ("openvino", "bf16"),
     ("openvino", "int8"),
 )
-ROUNDS, WARM_UP, IN_A_ROW = 9, 1, 4
+ROUNDS, WARM_UP, IN_A_ROW = 5, 0, 2
 YOLO_SIZE = (384, 640)
 
 ABOUT = """
 Boxes are given, so no detector is counted: YOLO-pose finds persons by itself, and MediaPipe the one that it follows.
 One thread, processor time, medians of {rounds} interleaved rounds of {row} steps in a row, on a machine that may be
-busy: compare the figures with each other, not with other machines. Ours are streams: a step encodes one new frame of each person and fuses the
-window of 5 (dsta-small), 3 (ftp-small) or the state (listpose-small). A row is the fastest runtime and precision of its
-model.
+busy: compare the figures with each other, not with other machines. Ours are streams: a step encodes one new frame of
+each person and fuses the window of 5 (dsta-small), 3 (ftp-small) or the state (listpose-small). A row is the fastest
+runtime and precision of its model.
 """
 
 Step = Callable[[], object]

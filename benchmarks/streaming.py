@@ -42,7 +42,7 @@ Hits = NDArray[np.float64]
 
 WINDOWED = ("dsta-small", "ftp-small")
 BUNDLED = (*WINDOWED, "listpose-small")
-DRIFTS = (0.05, 0.1, 0.2)
+DRIFTS = (0.05, 0.07, 0.1)
 CHUNK, SWAY_PX, THRESHOLD = 8, 0.01, 0.1
 HEAD = """# Locked crops in a stream
 

@@ -145,13 +145,15 @@ def drifting(frames: int, step_px: float) -> Floats:
 
 def test_a_slow_drift_is_anchored_anew_only_past_the_threshold() -> None:
     frames, boxes = rendered(20).frames, drifting(20, 1.0)
-    # 4.4 px are the most of a longer side of 40, so the anchor holds for 5 frames: 0 to 4 px.
-    anchors = boxes[np.arange(20) // 5 * 5]
+    # 4.4 px are the most of a crop of 40, so the first anchor holds for 5 frames, 0 to 4 px. The next ones lie 2.2 px
+    # ahead of the walker and hold for 7: from there to 6.6 px further.
+    since = np.array([0] * 5 + [5] * 7 + [12] * 7 + [19])
+    anchors = boxes[since] + np.where(since > 0, 2.2, 0)[:, None, None] * np.array([1, 0, 1, 0], np.float32)
     stream = PoseStream(predictor(), given(boxes), StreamConfig(crop="locked", drift=0.11))
     found = list(stream.over(as_frames(frames)))
     np.testing.assert_allclose(joints(found), plain(frames, anchors), atol=1e-3)
-    # Each of the 4 anchors shows its 5 frames and 2 on either side, which the video's ends cut off.
-    assert stream.encoded == 4 * (5 + 4) - 2 * 2
+    # Each of the 4 anchors shows its own frames and 2 on either side, which the video's ends cut off.
+    assert stream.encoded == 20 + (0 + 2) + (2 + 2) + (2 + 1) + (2 + 0)
     # A pose carries the person's own box, not the anchor.
     np.testing.assert_array_equal([answer.poses[0].box for answer in found], boxes[:, 0])
 

@@ -42,7 +42,7 @@ class Seeing:
     crop
         locked: encode each frame once while a person stays near an anchor box. exact: crop each window anew.
     drift
-        How far a box may stray from its anchor, as a fraction of its size.
+        How far a person's crop may stray from the anchor's, as a fraction of its size.
     max_persons
         At most so many persons in a frame.
     still
@@ -64,7 +64,7 @@ class Seeing:
     full_frame: Annotated[bool, Parameter(negative=())] = False
     detect_every: int = 1
     crop: Literal["locked", "exact"] = "locked"
-    drift: float = 0.1
+    drift: float = 0.07
     max_persons: int | None = None
     still: int = 0
     device: str = "auto"

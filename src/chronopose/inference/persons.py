@@ -5,8 +5,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chronopose.core.types import Floats
+
+AHEAD = 0.5
+"""How far before a person that has walked away from the anchor the next one is put, as a share of the drift allowed.
+The walker then comes towards its middle first, so that it lasts longer, and crops are centred as well on average."""
 
 
 class Anchor(NamedTuple):
@@ -38,10 +43,11 @@ class Anchors:
     Args:
         drift: how far a box may stray from its anchor before it is anchored anew, see `StreamConfig`.
         patience: frames that a person out of sight keeps the anchor; as long as the tracker may bring the id back.
+        aspect: width by height of the model's crops.
     """
 
-    def __init__(self, drift: float, patience: int) -> None:
-        self._drift, self._patience = drift, patience
+    def __init__(self, drift: float, patience: int, aspect: float) -> None:
+        self._drift, self._patience, self._aspect = drift, patience, aspect
         self._held: dict[int, _Held] = {}
         self._next = 0
 
@@ -57,11 +63,19 @@ class Anchors:
     def of(self, track: int, box: Floats, frame: int) -> Anchor:
         """The person's anchor, a new one where the box has drifted from it or the person was out of sight for long."""
         held = self._held.get(track)
-        if held is None or frame - held.seen > self._patience or _strayed(box, held.anchor.box) > self._drift:
-            held = _Held(Anchor(self._next, box), frame)
-            self._next += 1
+        if held is None or frame - held.seen > self._patience:
+            held = self._anew(box, frame)
+        else:
+            strayed = _strayed(box, held.anchor.box, self._aspect)
+            if strayed > self._drift:
+                way = (box - held.anchor.box).reshape(2, 2).mean(axis=0)
+                held = self._anew(box + np.tile(way, 2) * (AHEAD * self._drift / strayed), frame)
         self._held[track] = held._replace(seen=frame)
         return held.anchor
+
+    def _anew(self, box: NDArray[Any], frame: int) -> _Held:
+        self._next += 1
+        return _Held(Anchor(self._next - 1, box.astype(np.float32)), frame)
 
     def forget(self, newest: int) -> None:
         """Lets go of the anchors of persons long out of sight, `newest` being the newest frame."""
@@ -78,9 +92,14 @@ class Anchors:
         self._held = {int(track): _Held(anchors[int(number)], int(seen)) for track, number, seen in current}
 
 
-def _strayed(box: Floats, anchor: Floats) -> float:
-    """How far a box has strayed: its centre's shift over the anchor's longer side, or its sides' change, the larger."""
-    size = np.maximum(anchor[2:] - anchor[:2], 1e-3)
-    shift = np.abs((box[:2] + box[2:]) - (anchor[:2] + anchor[2:])).max() / 2 / size.max()
-    stretch = np.abs(np.log(np.maximum(box[2:] - box[:2], 1e-3) / size)).max()
-    return float(max(shift, stretch))
+def _strayed(box: Floats, anchor: Floats, aspect: float) -> float:
+    """How far a box's crop lies from its anchor's: the centre's shift over the longer side, or the change of size."""
+    (centre, size), (anchor_centre, anchor_size) = _crop(box, aspect), _crop(anchor, aspect)
+    shift = np.abs(centre - anchor_centre).max() / (anchor_size * max(aspect, 1.0))
+    return float(max(shift, abs(np.log(size / anchor_size))))
+
+
+def _crop(box: Floats, aspect: float) -> tuple[NDArray[Any], float]:
+    """Centre (2,) and height of the crop around a box, which is given the crop's shape by lengthening one side."""
+    width, height = np.maximum(box[2:] - box[:2], 1e-3)
+    return (box[:2] + box[2:]) / 2, max(float(height), float(width) / aspect)

@@ -51,8 +51,8 @@ class StreamConfig:
     Args:
         crop: "locked" encodes each frame once while a person stays near an anchor box; "exact" crops every window with
             its key frame's own box, as is always done for recurrent models.
-        drift: how far a box may stray from its anchor before it is anchored anew, as a fraction of the anchor's longer
-            side (the centre) and of its size (the sides).
+        drift: how far a box may stray from its anchor before it is anchored anew: its centre, as a fraction of the
+            crop's longer side, or the crop's size. The swing of a walker's arms changes neither.
         detect_every: run the detector on every N-th frame; the tracker predicts the boxes between.
         lag: frames of look-ahead at most; None gives the model all that it wants. Less makes the answer earlier: the
             newest frame stands in for the ones not seen.
@@ -68,7 +68,7 @@ class StreamConfig:
     """
 
     crop: Literal["locked", "exact"] = "locked"
-    drift: float = 0.1
+    drift: float = 0.07
     detect_every: int = 1
     lag: int | None = None
     chunk: int = 8
@@ -134,7 +134,7 @@ class PoseStream:
         self._frames: deque[Frame] = deque()  # all that a window may still show
         self._persons: dict[int, tuple[Person, ...]] = {}  # by frame, from the next key frame on
         locked = config.crop == "locked" and not self.spec.recurrent
-        self._anchors = Anchors(config.drift if locked else 0.0, patience)
+        self._anchors = Anchors(config.drift if locked else 0.0, patience, self.spec.width / self.spec.height)
         self._states = TrackStates(predictor.model, min(config.forget_after, patience), config.jump_iou)
         self._features: dict[tuple[int, int], Tensor] = {}  # by anchor number and frame
         self._looks: dict[int, _Look] = {}  # the last one, by anchor number

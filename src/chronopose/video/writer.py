@@ -69,6 +69,11 @@ class VideoWriter:
             raise InputError(f"{self.path}: is a folder; wanted the name of a file")
         self._last = -1
         self._scaler = VideoReformatter()
+        # One picture for all frames: fresh memory costs more than what is written to it.
+        self._rgb = VideoFrame(width + width % 2, height + height % 2, "rgb24")
+        plane = self._rgb.planes[0]
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
+        self._pixels = rows[:, : 3 * plane.width].reshape(plane.height, plane.width, 3)
         self._container, self._stream = self._open(fps)
 
     def write(self, pixels: Pixels, time_s: float) -> None:
@@ -90,11 +95,11 @@ class VideoWriter:
             )
         if not (math.isfinite(time_s) and time_s >= 0):
             raise ValueError(f"{self.path}: got the time {time_s}; wanted seconds from 0 on")
-        if self.height % 2 or self.width % 2:
-            pixels = np.pad(pixels, ((0, self.height % 2), (0, self.width % 2), (0, 0)), mode="edge")
-        rgb = VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+        self._pixels[: self.height, : self.width] = pixels
+        self._pixels[:, self.width :] = self._pixels[:, self.width - 1 : self.width]
+        self._pixels[self.height :] = self._pixels[self.height - 1]
         picture = self._scaler.reformat(
-            rgb,
+            self._rgb,
             format="yuv420p",
             src_color_range=ColorRange.JPEG,
             dst_color_range=ColorRange.MPEG,
@@ -166,7 +171,8 @@ class VideoWriter:
         context.time_base = stream.time_base = TIME_BASE
         # 1 is BT.709 in all three lists and limited range in the fourth; untagged, players guess by the picture's size.
         context.colorspace = context.color_primaries = context.color_trc = context.color_range = 1
-        context.thread_count = 0
+        # Half of the cores: the rest of the work goes on beside it, and x264's own choice takes a third more time.
+        context.thread_count = max(1, (os.cpu_count() or 1) // 2)
         if encoder == "libx264":
             context.options = {"crf": "20", "preset": "veryfast"}
         else:
