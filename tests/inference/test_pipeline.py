@@ -82,7 +82,7 @@ def test_other_settings_do_not_touch_earlier_results(video: Path, tmp_path: Path
     results = tmp_path / "walk.poses.parquet"
     predict(video, results)
     before = results.read_bytes()
-    with pytest.raises(InputError, match=r"made with other settings \(config was .*'drift': 0.07.*'drift': 0.2"):
+    with pytest.raises(InputError, match=r"made with other settings \(config was .*'drift': 0.05.*'drift': 0.2"):
         predict(video, results, config=StreamConfig(drift=0.2))
     assert results.read_bytes() == before
     outcome = predict(video, results, config=StreamConfig(drift=0.2), overwrite=True)

@@ -64,7 +64,7 @@ class Seeing:
     full_frame: Annotated[bool, Parameter(negative=())] = False
     detect_every: int = 1
     crop: Literal["locked", "exact"] = "locked"
-    drift: float = 0.07
+    drift: float = 0.05
     max_persons: int | None = None
     still: int = 0
     device: str = "auto"

@@ -68,7 +68,7 @@ class StreamConfig:
     """
 
     crop: Literal["locked", "exact"] = "locked"
-    drift: float = 0.07
+    drift: float = 0.05
     detect_every: int = 1
     lag: int | None = None
     chunk: int = 8
