@@ -104,7 +104,7 @@ class SequenceAttention(Attention):
 
     On a CPU heads of four numbers over five places make matrix products of which each costs more to call than to
     compute. Short sequences are therefore multiplied place by place, all of them and all heads at once, and summed over
-    each head's numbers by one product with ones and zeros (benchmarks/runtimes.md).
+    each head's numbers by one product with ones and zeros (benchmarks/small_graphs.md).
     """
 
     SHORT = 8

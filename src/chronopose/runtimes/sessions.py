@@ -121,8 +121,8 @@ _SMALL, _MOST = 64 * 2**20, 16
 class _Compiled:
     """A graph with the first axis free, compiled anew for each size of a batch at its first use.
 
-    OpenVINO runs a graph of fixed sizes a fifth faster, and the fuse of few persons twice; one whose sizes are left
-    open also pays a millisecond whenever they change, as they do from frame to frame (benchmarks/runtimes.md).
+    One whose sizes are left open takes a millisecond or two more whenever they change, as they do from frame to frame,
+    which is half of the time of a few persons (benchmarks/small_graphs.md).
 
     Args:
         model: what OpenVINO has read.
