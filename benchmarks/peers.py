@@ -49,7 +49,7 @@ WAYS = (
     ("openvino", "bf16"),
     ("openvino", "int8"),
 )
-ROUNDS, WARM_UP, IN_A_ROW = 5, 0, 2
+ROUNDS, IN_A_ROW = 5, 2
 YOLO_SIZE = (384, 640)
 
 ABOUT = """
@@ -183,15 +183,14 @@ def _able(backend: str, precision: str) -> bool:
 def timed(steps: Mapping[tuple[str, str, int], Step], rounds: int) -> dict[tuple[str, str, int], float]:
     """Milliseconds of each step."""
     spent: dict[tuple[str, str, int], list[float]] = {key: [] for key in steps}
-    for number in range(WARM_UP + rounds):
+    for number in range(rounds):
         for key, step in steps.items():
             step()  # not counted: the one before had another model's weights in the cache, or other sizes
             began = time.process_time()
             for _ in range(IN_A_ROW):
                 step()
-            if number >= WARM_UP:
-                spent[key].append(1e3 * (time.process_time() - began) / IN_A_ROW)
-        print(f"round {number + 1} of {WARM_UP + rounds}", file=sys.stderr, flush=True)
+            spent[key].append(1e3 * (time.process_time() - began) / IN_A_ROW)
+        print(f"round {number + 1} of {rounds}", file=sys.stderr, flush=True)
     return {key: statistics.median(values) for key, values in spent.items()}
 
 

@@ -46,6 +46,9 @@ Measured = tuple[int | None, dict[str, list[float]], Path]
 Numbered = list[tuple[int, tuple[str, list[Measured]]]]
 """Rows of the page: their number, what made them, and the runs."""
 
+MEASURES = (*(f"box @{threshold:g}" for threshold in THRESHOLDS), "torso @0.2")
+"""The tables of the page, and the keys of `figures`."""
+
 NAMES = {"neck": "head_bottom", "face": "nose"}
 """What our models call two of JHMDB's joints."""
 
@@ -163,13 +166,12 @@ def _columns(measured: Sequence[dict[str, list[float]]], key: str) -> list[str]:
 def pairs(numbered: Numbered) -> list[str]:
     """Rows against rows with the same seeds, which stand for the order of the data and what is drawn at random."""
     rows = []
-    measures = (*(f"box @{threshold:g}" for threshold in THRESHOLDS), "torso @0.2")
     for (first, (_, ones)), (second, (_, others)) in combinations(numbered, 2):
         left, right = ({seed: found for seed, found, _ in several if seed is not None} for several in (ones, others))
         seeds = sorted(left.keys() & right.keys())
         if len(seeds) < 2:
             continue
-        for measure in measures:
+        for measure in MEASURES:
             apart = [left[seed][measure][-1] - right[seed][measure][-1] for seed in seeds]
             mean = f"{statistics.mean(apart):+.2f} ± {statistics.stdev(apart):.2f}"
             rows.append([f"{first} less {second}", measure, " ".join(f"{one:+.2f}" for one in apart), mean])
@@ -209,7 +211,7 @@ def page(arguments: argparse.Namespace) -> str:
             for row, (made, measured) in numbered
         ),
     ]
-    for measure in (*(f"box @{threshold:g}" for threshold in THRESHOLDS), "torso @0.2"):
+    for measure in MEASURES:
         head = f"| row | {' | '.join(name.capitalize() for name in GROUPS)} | mean |"
         rows = [[row, *_columns([one for _, one, _ in measured], measure)] for row, (_, measured) in numbered]
         parts += [f"\n## PCK, {measure}\n", table(head, rows)]

@@ -12,6 +12,8 @@ import pytest
 
 from chronopose import __version__
 from chronopose.cli.__main__ import build_app, run
+from chronopose.cli.seeing import Seeing
+from chronopose.inference.stream import StreamConfig
 from tests.inference.tiny_pose import rendered, save_tiny, write_video
 
 Refused = Callable[..., str]
@@ -317,3 +319,8 @@ def test_a_reader_that_has_gone_is_no_error() -> None:
     process.stdout.close()
     assert process.stderr.read() == "" and process.wait() == 141
     process.stderr.close()
+
+
+def test_the_flags_of_seeing_have_the_defaults_of_a_stream() -> None:
+    # Written twice, because help must not wait for torch.
+    assert Seeing().config() == StreamConfig()

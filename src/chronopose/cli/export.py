@@ -157,12 +157,12 @@ def _graphs(
 
 def _opened(file: "GraphFile", where: str) -> "Runtime":
     """The graphs in the fastest backend that runs them and is here."""
-    from chronopose.runtimes.choosing import FASTEST
+    from chronopose.runtimes.choosing import able_to_run
     from chronopose.runtimes.graph_model import GraphModel
     from chronopose.runtimes.sessions import installed
 
     precision = file.about.precision
-    able = [name for name in FASTEST[precision] if installed(name) and (name == "openvino" or not file.weights)]
+    able = [name for name in able_to_run(file, precision) if installed(name)]
     if not able:
         raise InputError("export: the graphs are checked before they are written; pip install 'chronopose[export]'")
     return GraphModel(file, able[0], precision, where)

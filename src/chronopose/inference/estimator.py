@@ -35,7 +35,7 @@ def load(
             `chronopose export` wrote.
         device: as torch writes it; "auto" is a GPU where there is one.
         window: frame offsets to show instead of the model's own, e.g. (-2, -1, 0) for no look-ahead.
-        backend: "torch", "onnxruntime" or "openvino"; "ready" or "auto", see `runtimes.contract.Choice`.
+        backend: "torch", "onnxruntime" or "openvino"; "ready" or "auto", see `runtimes.names.Choice`.
         precision: "fp32", "bf16" or "int8"; None for what a file of graphs is in, and fp32 elsewhere.
         notify: told in a sentence what takes long: graphs are made at first use.
 

@@ -110,10 +110,7 @@ def describe(name: str) -> dict[str, Any]:
         "offsets": list(spec.offsets) if spec else [0],
         "input": [spec.height, spec.width] if spec else None,
         "skeleton": getattr(config, "skeleton", None),
-        "data": card.data,
-        "data_licence": card.data_licence or None,
-        "licence": card.licence,
-        "notes": list(card.notes),
+        **_terms(card),
     }
 
 
@@ -128,8 +125,15 @@ def _described(name: str, about: About) -> dict[str, Any]:
         "offsets": list(about.spec.offsets),
         "input": [about.spec.height, about.spec.width],
         "skeleton": about.skeleton.name,
-        "data": about.card.data,
-        "data_licence": about.card.data_licence or None,
-        "licence": about.card.licence,
-        "notes": list(about.card.notes),
+        **_terms(about.card),
+    }
+
+
+def _terms(card: Card) -> dict[str, Any]:
+    """What weights were trained on, and under which terms."""
+    return {
+        "data": card.data,
+        "data_licence": card.data_licence or None,
+        "licence": card.licence,
+        "notes": list(card.notes),
     }

@@ -91,6 +91,11 @@ def opened(
 # Files of graphs -----------------------------------------------------------------------------------------------------
 
 
+def able_to_run(file: GraphFile, precision: Precision) -> list[Backend]:
+    """The backends that know a file's graphs, here or not, the fastest first: OpenVINO's own run nowhere else."""
+    return [name for name in FASTEST[precision] if name == "openvino" or not file.weights]
+
+
 def _of_graphs(path: Path, backend: Choice, precision: Precision | None, device: str) -> Opened:
     file = graph_file.read(path)
     there = file.about.precision
@@ -100,7 +105,7 @@ def _of_graphs(path: Path, backend: Choice, precision: Precision | None, device:
     _only_cpu(device, str(path))
     if backend == "torch":
         raise InputError(f"backend: {path} holds graphs, not weights, which is what torch runs; take another")
-    able = [name for name in FASTEST[wanted] if name == "openvino" or not file.weights]
+    able = able_to_run(file, wanted)
     if backend != "ready" and backend != "auto":
         names.check(backend, wanted)
         if backend not in able:

@@ -90,7 +90,7 @@ def faster(model: PoseModel, device: torch.device) -> PoseModel:
 
 def faster_persons(model: PersonModel, device: torch.device) -> PersonModel:
     """The same for the network that finds persons."""
-    probe = _noise(model, *2 * [model.config.long_side])
+    probe = _noise(model, model.config.long_side, model.config.long_side)
     return cast(PersonModel, _changed(model, model.trunk, device, lambda one: cast(Tensor, one(probe).logit)))
 
 

@@ -69,14 +69,15 @@ def _in_graph(
     model: PersonModel, name: str, backend: Backend, precision: Precision, notify: Callable[[str], None]
 ) -> PersonGraph:
     half = backend == "openvino" and precision != "fp32" and has_bf16()
+    computed: Precision = "bf16" if half else "fp32"
     source = cache.source_of(checkpoint.locate(name), None)
     kept = cache.kept_graph(name, source)
     if kept is None:
         notify(f"making a graph of {name} for faster runs; it is kept in {cache.folder()}")
     graph = kept or _made(model, source)
-    network = PersonGraph(model, opened(graph, b"", backend, "bf16" if half else "fp32", name))
+    network = PersonGraph(model, opened(graph, b"", backend, computed, name))
     if kept is None or half:
-        _check(model, network, "bf16" if half else "fp32")
+        _check(model, network, computed)
     if kept is None:
         cache.keep_graph(graph, name, source)
     return network
@@ -107,9 +108,7 @@ def _made(model: PersonModel, source: str) -> bytes:
 def _check(model: PersonModel, other: nn.Module, precision: Precision) -> None:
     """Raises `InputError` where a graph does not find what the model finds."""
     side = model.config.long_side
-    boxed = [
-        letterbox(frame, -(-side * 9 // 16 // COARSEST) * COARSEST, side)[0] for frame in sample.first_frames(_COMPARED)
-    ]
+    boxed = [letterbox(frame, side, side)[0] for frame in sample.first_frames(_COMPARED)]
     pixels = torch.stack([torch.from_numpy(canvas) for canvas in boxed]).permute(0, 3, 1, 2)
     with torch.inference_mode():
         wanted, got = model.eval()(pixels), other(pixels)
