@@ -7,7 +7,7 @@ import torch
 from chronopose.clips.crop import crop_clip
 from chronopose.core.errors import InputError
 from chronopose.core.geometry import apply, crop_to_image
-from chronopose.inference.predictor import Predictor, in_image, pick_device, stack
+from chronopose.inference.predictor import Predictor, in_image, pick_device
 from tests.inference.tiny_pose import WINDOW, predictor, rendered, tiny_model
 
 
@@ -81,13 +81,6 @@ def test_joints_of_an_untouched_crop_are_crop_pixels() -> None:
 def test_an_answer_without_sigma_stays_without() -> None:
     output, _ = predictor().fuse(predictor().encode(clips(1)[0][0])[None])
     assert in_image(output._replace(sigma=None), 0, np.array([[[1.0, 0, 0], [0, 1, 0]]])).sigma is None
-
-
-def test_stack_puts_consecutive_features_into_one_window() -> None:
-    features = [torch.full((2, 3), float(number)) for number in range(6)]
-    packed = stack(features, 2)
-    assert packed.shape == (2, 3, 2, 3)
-    assert packed[:, :, 0, 0].tolist() == [[0, 1, 2], [3, 4, 5]]
 
 
 def test_the_model_is_put_into_eval_mode() -> None:

@@ -2,18 +2,20 @@
 
 import json
 import tracemalloc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
-from chronopose.clips.crop import crop_clip
+from chronopose.clips.crop import crop_clip, cut
 from chronopose.core.errors import InputError
-from chronopose.core.geometry import apply
+from chronopose.core.geometry import apply, crop_to_image
 from chronopose.core.types import Floats, Frame, FramePoses, Pixels
+from chronopose.inference.predictor import Predictor
 from chronopose.inference.stream import PoseStream, StreamConfig
 from chronopose.tracking.detector import BoxFile, Detector, FullFrame
 from chronopose.tracking.tracker import Detections, TrackerConfig
@@ -22,6 +24,7 @@ from tests.inference.tiny_pose import (
     BrightSpots,
     as_frames,
     given,
+    movable,
     moving_spots,
     predictor,
     rendered,
@@ -37,8 +40,9 @@ def answers(
     detector: Detector | BoxFile,
     config: StreamConfig | None = None,
     offsets: tuple[int, ...] = WINDOW,
+    model: Callable[[tuple[int, ...]], Predictor] = predictor,
 ) -> list[FramePoses]:
-    return list(PoseStream(predictor(offsets), detector, config or StreamConfig()).over(frames))
+    return list(PoseStream(model(offsets), detector, config or StreamConfig()).over(frames))
 
 
 def plain(
@@ -156,6 +160,33 @@ def test_a_slow_drift_is_anchored_anew_only_past_the_threshold() -> None:
     assert stream.encoded == 20 + (0 + 2) + (2 + 2) + (2 + 1) + (2 + 0)
     # A pose carries the person's own box, not the anchor.
     np.testing.assert_array_equal([answer.poses[0].box for answer in found], boxes[:, 0])
+
+
+def test_a_model_that_moves_its_features_encodes_a_walker_once_a_frame() -> None:
+    frames, boxes = as_frames(rendered(20).frames), given(drifting(20, 1.0))
+    stream = PoseStream(movable(), boxes, StreamConfig())
+    exact = PoseStream(movable(), boxes, StreamConfig(crop="exact"))
+    assert len(list(stream.over(frames))) == len(list(exact.over(frames))) == 20
+    assert (stream.encoded, exact.encoded) == (20, 20 * 5 - 2 * (2 + 1))
+
+
+def test_windows_show_moved_features_where_the_anchor_is_another() -> None:
+    frames, boxes = as_frames(rendered(20).frames), given(drifting(20, 1.0))
+    moved = joints(list(PoseStream(movable(), boxes, StreamConfig(drift=0.11)).over(frames)))
+    spec, runtime = movable().model.spec, movable().runtime
+    assert runtime.moving is not None
+    # Anchored anew in frames 5, 12 and 19, see above; the anchor is then 2.2 px ahead.
+    since, ahead = np.array([0] * 5 + [5] * 7 + [12] * 7 + [19]), 2.2
+    anchors = np.stack([drifting(20, 1.0)[at, 0] + (ahead * (at > 0), 0) * 2 for at in since])
+    transforms = crop_to_image(anchors, spec.height, spec.width, spec.margin)
+    features = movable().encode(cut([frame.pixels for frame in frames], transforms, spec.height, spec.width))
+    for key in (3, 6, 11, 18):
+        window = list(spec.window(key, 0, 19))
+        shown = movable().moved(features[window], transforms[window], transforms[[key] * 5])
+        wanted = movable().joints(shown[None], transforms[[key]]).xy[0]
+        np.testing.assert_allclose(moved[key, 0], wanted, atol=1e-2)
+        unmoved = movable().joints(features[window][None], transforms[[key]]).xy[0]
+        assert (np.abs(unmoved - wanted).max() > 0.05) == (len(set(since[window])) > 1)
 
 
 def test_a_wider_threshold_keeps_the_first_anchor() -> None:
@@ -390,14 +421,14 @@ def test_memory_stays_flat_over_thousands_of_frames() -> None:
     tracemalloc.start()
     for index in range(2000):
         answered += len(stream.push(Frame(index, index / 25, picture)))
-        for name, held in vars(stream).items():
+        for name, held in {**vars(stream), **vars(stream._features)}.items():
             if hasattr(held, "__len__"):
                 most[name] = max(most.get(name, 0), len(held))
         if index in (399, 1999):  # both at the end of a chunk
             early, late = late, tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert answered == 2000 - 2
-    assert {"_frames", "_persons", "_anchors", "_states", "_features", "_looks", "_waiting"} <= set(most)
+    assert {"_frames", "_persons", "_anchors", "_states", "_known", "_looks", "_waiting"} <= set(most)
     assert max(most.values()) <= 2 * 25 + 4, most
     assert most["_anchors"] <= 2
     # Python keeps up to 2000 tuples of a size for later use, 160 kB; the frames alone would be 7 MB.
@@ -407,19 +438,25 @@ def test_memory_stays_flat_over_thousands_of_frames() -> None:
 # Going on after a stop --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("crop", ["locked", "exact"])
+@pytest.mark.parametrize(
+    ("crop", "model"),
+    [("locked", predictor), ("exact", predictor), ("locked", movable)],
+    ids=["locked", "exact", "moved"],
+)
 @pytest.mark.parametrize("offsets", [WINDOW, (-2, -1, 0), (0,), (0, 1, 2)])
-def test_a_restored_stream_gives_the_remaining_answers(crop: str, offsets: tuple[int, ...]) -> None:
+def test_a_restored_stream_gives_the_remaining_answers(
+    crop: Any, model: Callable[[tuple[int, ...]], Predictor], offsets: tuple[int, ...]
+) -> None:
     frames = moving_spots(22, [(10, 5, 2, 255), (110, 35, -3, 220)])
-    config = StreamConfig(crop=crop, chunk=4, detect_every=3, drift=0.15)  # type: ignore[arg-type]
-    stream = PoseStream(predictor(offsets), BrightSpots(), config)
-    wanted = answers(frames, BrightSpots(), config, offsets)
+    config = StreamConfig(crop=crop, chunk=4, detect_every=3, drift=0.15)
+    stream = PoseStream(model(offsets), BrightSpots(), config)
+    wanted = answers(frames, BrightSpots(), config, offsets, model)
     given_so_far, stops = 0, 0
     for frame in frames:
         given_so_far += len(stream.push(frame))
         if (frame.index + 1) % config.chunk:
             continue
-        again = PoseStream(predictor(offsets), BrightSpots(), config)
+        again = PoseStream(model(offsets), BrightSpots(), config)
         again.restore(json.loads(json.dumps(stream.state())))
         assert given_so_far - len(offsets) <= again.first_frame <= given_so_far
         same(list(again.over(frames[again.first_frame :])), wanted[given_so_far:], 1e-3)

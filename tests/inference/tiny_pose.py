@@ -39,6 +39,17 @@ def predictor(offsets: tuple[int, ...] = WINDOW) -> Predictor:
     return Predictor(tiny_model(offsets), "cpu")
 
 
+@cache
+def movable(offsets: tuple[int, ...] = WINDOW) -> Predictor:
+    """Likewise, of a map with so many cells that its features can be moved."""
+    torch.manual_seed(1)
+    backbone = BackboneConfig(name="mobilenetv4_conv_small_050", stride=16)
+    config = DSTAConfig(backbone=backbone, height=64, width=48, jfd="integral_fc", offsets=offsets, drop_path=0.0)
+    found = Predictor(DSTA(config), "cpu")
+    assert found.runtime.moving is not None
+    return found
+
+
 def save_tiny(path: Path, offsets: tuple[int, ...] = WINDOW) -> Path:
     checkpoint.save(tiny_model(offsets), path, checkpoint.Card(data="nothing", licence="none"))
     return path

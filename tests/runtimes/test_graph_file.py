@@ -187,6 +187,9 @@ def with_record(path: Path, text: bytes) -> Path:
         ({"feature": [1 << 40]}, "feature must be a shape"),
         ({"feature": ["a"]}, "must be int"),
         ({"state": [15, 4]}, "state must be a shape for a recurrent pair"),
+        ({"moving": [0.5] * 3 * 17 * 16}, "moving must hold 816 numbers for a pair and none for others"),
+        ({"graphs": ["encode", "fuse"], "moving": [0.5]}, "moving must hold 816 numbers for a pair"),
+        ({"moving": ["a"]}, "moving must be float"),
         ({"spec": {"offsets": [-99999, 0], "height": 64, "width": 48}}, "spec.offsets must be at most"),
         ({"spec": {"offsets": [0], "height": 10**9, "width": 48}}, "at most 4096 a side"),
         ({"spec": {"offsets": [1], "height": 64, "width": 48}}, "predicts"),
@@ -197,7 +200,7 @@ def with_record(path: Path, text: bytes) -> Path:
     ],
 )
 def test_a_record_that_makes_no_sense(fields: dict[str, object], why: str, tmp_path: Path) -> None:
-    whole = {**record(), "graphs": ["window"]}
+    whole = {**record(), "graphs": ["window"], "moving": []}
     text = json.dumps({**whole, **fields}).encode()
     assert why in refused(with_record(tmp_path / "odd.onnx", text))
 

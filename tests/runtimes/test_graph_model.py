@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from chronopose.clips.contract import PoseModel
+from chronopose.clips.contract import PoseModel, moving_of
 from chronopose.core.errors import InputError
 from chronopose.core.types import FramePoses
 from chronopose.inference.predictor import Predictor
@@ -44,7 +44,8 @@ def kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module", params=["torch", *BACKENDS])
 def runtime(request: pytest.FixtureRequest, kind: str) -> Any:
     if request.param == "torch":
-        return TorchRuntime(tiny(kind).model, torch.device("cpu"))  # type: ignore[arg-type]
+        model: Any = tiny(kind).model
+        return TorchRuntime(model, torch.device("cpu"), moving=moving_of(model))
     return in_backend(pair(kind), request.param)
 
 
@@ -98,6 +99,17 @@ def test_a_stream_gives_the_joints_that_it_gives_in_torch(runtime: Any, kind: st
             np.testing.assert_allclose(a.sigma, b.sigma, atol=1e-3)
 
 
+def test_features_move_as_those_of_the_model_do(runtime: Any, kind: str) -> None:
+    model: Any = tiny(kind).model
+    assert (runtime.moving is None) == (moving_of(model) is None) == (kind != "dsta")
+    if runtime.moving is not None:
+        features, way = torch.randn(2, 15, 16), np.array([[0.1, 0, 0.05], [0, -0.05, 0]])
+        theirs = moving_of(model)
+        assert theirs is not None
+        torch.testing.assert_close(runtime.moving(features, way), theirs(features, way))
+        assert (runtime.moving(features, way) - features).abs().max() > 0.01
+
+
 @torch.no_grad()
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_state_is_carried_from_call_to_call(backend: Any) -> None:
@@ -123,8 +135,9 @@ def test_the_graph_of_a_window_answers_alone_and_in_a_stream(backend: Any) -> No
     runtime = in_backend(window("dsta"), backend)
     assert_near(runtime(pixels("dsta", 3)), tiny("dsta").model(pixels("dsta", 3)))
     model: Any = tiny("dsta").model
-    mine = answers(Predictor(runtime), StreamConfig())
-    for one, other in zip(mine, answers(Predictor(model, "cpu"), StreamConfig()), strict=True):
+    config = StreamConfig(crop="exact")  # its features are pixels: with locked crops the other model's are moved
+    mine = answers(Predictor(runtime), config)
+    for one, other in zip(mine, answers(Predictor(model, "cpu"), config), strict=True):
         for a, b in zip(one.poses, other.poses, strict=True):
             np.testing.assert_allclose(a.xy, b.xy, atol=1e-3)
 
@@ -170,7 +183,7 @@ def changed(file: GraphFile, **fields: Any) -> GraphFile:
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
-        ({"feature": (15, 8)}, r"encode gave float32 \(3, 15, 16\), its record says \(3, 15, 8\)"),
+        ({"feature": (15, 8), "moving": ()}, r"encode gave float32 \(3, 15, 16\), its record says \(3, 15, 8\)"),
         ({"sigma": False}, "fuse takes features and gives xy, score, sigma; wanted features and xy, score"),
     ],
 )

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
+from chronopose.clips.moving import Moving
 from chronopose.core.errors import InputError
 from chronopose.core.skeleton import Skeleton
 from chronopose.core.types import Floats, Pixels
@@ -167,12 +168,26 @@ class PoseModel(Protocol):
 
 
 @runtime_checkable
+class MovablePoseModel(PoseModel, Protocol):
+    """A pose model whose features may be told for another crop than the one that they were encoded in."""
+
+    def moving(self) -> Moving | None:
+        """How they change as the crop moves; None where this one's configuration does not know it."""
+        ...
+
+
+@runtime_checkable
 class RecurrentPoseModel(PoseModel, Protocol):
     """A pose model that carries a state."""
 
     def fresh(self, batch: int) -> Carried:
         """The state of persons never seen before, on the model's device."""
         ...
+
+
+def moving_of(model: PoseModel) -> Moving | None:
+    """How a model's features change as their crop moves, where it knows."""
+    return model.moving() if isinstance(model, MovablePoseModel) else None
 
 
 Loss = Callable[[PoseOutput, ClipBatch], dict[str, Tensor]]

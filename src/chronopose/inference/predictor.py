@@ -8,7 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from chronopose.clips.contract import PoseModel, PoseOutput
+from chronopose.clips.contract import PoseModel, PoseOutput, moving_of
+from chronopose.clips.moving import moves
 from chronopose.core.errors import InputError
 from chronopose.core.geometry import apply, apply_to_sigma
 from chronopose.core.types import Floats, Pixels
@@ -36,7 +37,9 @@ class Predictor:
     def __init__(self, model: PoseModel, device: str = "auto", batch: int = 32) -> None:
         self.model = model
         self.runtime: Runtime = (
-            model if isinstance(model, Runtime) else TorchRuntime(model, torch.device(pick_device(device)))
+            model
+            if isinstance(model, Runtime)
+            else TorchRuntime(model, torch.device(pick_device(device)), moving=moving_of(model))
         )
         self.device = self.runtime.device
         self.batch = batch
@@ -56,6 +59,15 @@ class Predictor:
         """The answer for windows of features (B, T, ...), less the maps that only losses read, and the next state."""
         output, after = self.runtime.fuse(features, state)
         return output._replace(heatmaps=None), after
+
+    @torch.inference_mode()
+    def moved(self, features: Tensor, before: NDArray[np.float64], after: NDArray[np.float64]) -> Tensor:
+        """Features (N, ...) of crops under transforms (N, 2, 3), as crops under others would have them.
+
+        The runtime must know how they move, see `Runtime.moving`.
+        """
+        assert self.runtime.moving is not None
+        return self.runtime.moving(features, moves(before, after, self.model.spec.height, self.model.spec.width))
 
     def joints(self, features: Tensor, crop_to_image: NDArray[np.float64]) -> Joints:
         """The key frame's joints of B windows of features (B, T, ...), in image pixels under transforms (B, 2, 3)."""
@@ -103,9 +115,3 @@ def pick_device(device: str) -> str:
         reason = str(error).splitlines()[0].split(". ")[0][:120]
         raise InputError(f"device: {device!r} cannot be used here ({reason}); wanted auto, cpu or cuda") from None
     return device
-
-
-def stack(features: Sequence[Tensor], windows: int) -> Tensor:
-    """(B T) features in one tensor (B, T, ...)."""
-    packed = torch.stack(list(features))
-    return packed.reshape(windows, -1, *packed.shape[1:])

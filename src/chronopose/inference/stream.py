@@ -6,8 +6,10 @@ in one packed batch over persons and frames, and all windows are fused in one ca
 
 A feature belongs to a frame and an *anchor*, the box that the frame was cropped with. With `crop="exact"` each key
 frame's own box is the anchor of its whole window, as the paper has it, and a frame is encoded once for every key frame
-that shows it. With `crop="locked"` a person keeps an anchor until the box has drifted from it by more than `drift`;
-until then every frame is encoded once. Both are the same code: exact is a drift of 0.
+that shows it. With `crop="locked"` a person keeps an anchor until the box has drifted from it by more than `drift`. A
+model that can move its features (`Runtime.moving`) is then shown each frame as it was encoded in the frame's own
+anchor, moved to the key frame's: every frame is encoded once, however a person walks. For others the frames around a
+key frame with a new anchor are encoded anew. All are the same code: exact is a drift of 0, and nothing moved.
 
 A window model is asked for all windows of a chunk in one call. A recurrent model is shown single frames: those of a
 chunk are encoded in one batch too, then fused one after the other, all persons of a frame together, each from the state
@@ -28,16 +30,13 @@ from itertools import groupby
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
-from torch import Tensor
 
 from chronopose.clips.contract import ClipSpec
-from chronopose.clips.crop import cut
 from chronopose.core.errors import InputError
-from chronopose.core.geometry import crop_to_image
 from chronopose.core.types import Floats, Frame, FramePoses, Pixels, Pose
+from chronopose.inference.features import Features, Slot, alike, crops_of
 from chronopose.inference.persons import Anchor, Anchors, Person
-from chronopose.inference.predictor import Joints, Predictor, in_image, joined, stack
+from chronopose.inference.predictor import Joints, Predictor, in_image, joined
 from chronopose.inference.stages import Measure, unmeasured
 from chronopose.inference.states import TrackStates
 from chronopose.tracking.detector import BoxFile, Detector
@@ -97,14 +96,6 @@ class StreamConfig:
             raise InputError(f"still must lie in 0 to 255, or be none, got {self.still}")
 
 
-@dataclass(slots=True, eq=False)
-class _Look:
-    """A crop and its features, which serve all frames in which the crop looks the same."""
-
-    crop: Pixels
-    feature: Tensor | None = None
-
-
 class PoseStream:
     """Poses of one video, frame after frame. Use `push` and `flush`, or `over` for a whole source.
 
@@ -127,17 +118,16 @@ class PoseStream:
         self.skeleton = predictor.model.skeleton
         wanted = self.spec.look_ahead
         self.look_ahead = wanted if config.lag is None else min(wanted, config.lag)
-        self.encoded = 0  # crops that went through the encoder, for whoever measures
         patience = config.tracker.patience
         self._tracker = Tracker(config.tracker, getattr(detector, "skeleton", None))
         self._waiting: list[Frame] = []  # not yet shown to the detector
         self._frames: deque[Frame] = deque()  # all that a window may still show
-        self._persons: dict[int, tuple[Person, ...]] = {}  # by frame, from the next key frame on
+        self._persons: dict[int, tuple[Person, ...]] = {}  # by frame, of all that a window may still show
         locked = config.crop == "locked" and not self.spec.recurrent
+        self._moves = locked and predictor.runtime.moving is not None
         self._anchors = Anchors(config.drift if locked else 0.0, patience, self.spec.width / self.spec.height)
         self._states = TrackStates(predictor.model, min(config.forget_after, patience), config.jump_iou)
-        self._features: dict[tuple[int, int], Tensor] = {}  # by anchor number and frame
-        self._looks: dict[int, _Look] = {}  # the last one, by anchor number
+        self._features = Features(predictor, self.spec, config.still, measure)
         self._next_key = 0
         self._tracked = -1  # the newest frame whose persons are known
 
@@ -162,6 +152,11 @@ class PoseStream:
         for frame in frames:
             yield from self.push(frame)
         yield from self.flush()
+
+    @property
+    def encoded(self) -> int:
+        """Crops that went through the encoder."""
+        return self._features.encoded
 
     # Going on after a crash -----------------------------------------------------------------------------------------
 
@@ -213,7 +208,7 @@ class PoseStream:
         anchors = {int(row[0]): Anchor(int(row[0]), np.array(row[1:5], dtype=np.float32)) for row in state["anchors"]}
         self._anchors.restore(state["next_anchor"], state["current"], anchors)
         self._states.restore(state["states"], self._next_key - 1)
-        self._persons = dict.fromkeys(range(self._next_key, self._tracked + 1), ())
+        self._persons = dict.fromkeys(range(self.first_frame, self._tracked + 1), ())
         for frame, track, number, score, *box in state["persons"]:
             anchor = anchors[int(number)]
             person = Person(int(frame), int(track), np.array(box, dtype=np.float32), float(score), anchor)
@@ -255,7 +250,7 @@ class PoseStream:
         place: dict[int, int] = {}  # by frame, of the picture that stands for it
         for frame in self._waiting:
             if frame.index % self.config.detect_every == 0:
-                if not shown or not self._alike(shown[-1], frame.pixels):
+                if not shown or not alike(shown[-1], frame.pixels, self.config.still):
                     shown.append(frame.pixels)
                 place[frame.index] = len(shown) - 1
         found = self.detector(shown) if shown else []
@@ -289,16 +284,17 @@ class PoseStream:
 
     def _joints(self, asked: Sequence[Person]) -> Joints:
         """The joints of persons in key frames, in their order: one packed encoding, then one call for each round."""
-        self._encode([(person.anchor, frame) for person in asked for frame in self._window(person.frame)])
+        windows = self._windows(asked)
+        self._features.encode((slot for window in windows.values() for slot in window), self._picture)
         outputs = []
         for persons in self._rounds(asked):
-            slots = [(person.anchor.number, frame) for person in persons for frame in self._window(person.frame)]
             with self.measure("fuse"):
-                features = stack([self._features[slot] for slot in slots], len(persons))
+                anchors = [person.anchor for person in persons]
+                features = self._features.windows(anchors, [windows[person] for person in persons])
                 output, state = self.predictor.fuse(features, self._states.before(persons))
                 self._states.after(persons, state)
             outputs.append(output)
-        transforms = self._transforms([person.anchor.box for person in asked])
+        transforms = crops_of([person.anchor.box for person in asked], self.spec)
         return in_image(joined(outputs), self.spec.answer, transforms)
 
     def _rounds(self, asked: Sequence[Person]) -> list[Sequence[Person]]:
@@ -307,71 +303,36 @@ class PoseStream:
             return [asked]
         return [list(persons) for _, persons in groupby(asked, key=lambda person: person.frame)]
 
+    def _windows(self, asked: Sequence[Person]) -> dict[Person, list[Slot]]:
+        """What each person's window is made of."""
+        own = {}
+        if self._moves:
+            own = {(one.track, one.frame): one.anchor for persons in self._persons.values() for one in persons}
+        return {
+            one: [Slot(own.get((one.track, frame), one.anchor), frame) for frame in self._window(one.frame)]
+            for one in asked
+        }
+
     def _window(self, key: int) -> tuple[int, ...]:
         return self.spec.window(key, self._frames[0].index, min(self._tracked, key + self.look_ahead))
 
     def _frame(self, index: int) -> Frame:
         return self._frames[index - self._frames[0].index]
 
-    def _encode(self, slots: Sequence[tuple[Anchor, int]]) -> None:
-        """Cuts and encodes what is not known yet, in one packed batch."""
-        places = {(anchor.number, frame): anchor.box for anchor, frame in slots}
-        missing = {place: box for place, box in places.items() if place not in self._features}
-        if not missing:
-            return
-        pixels = [self._frame(frame).pixels for _, frame in missing]
-        with self.measure("crop"):
-            crops = cut(pixels, self._transforms(list(missing.values())), self.spec.height, self.spec.width)
-        with self.measure("encode"):
-            looks = [self._look(number, crop) for (number, _), crop in zip(missing, crops, strict=True)]
-            fresh = [look for look in dict.fromkeys(looks) if look.feature is None]
-            if fresh:
-                shown = crops if len(fresh) == len(crops) else np.stack([look.crop for look in fresh])
-                for look, feature in zip(fresh, self.predictor.encode(shown).unbind(), strict=True):
-                    look.feature, look.crop = feature, look.crop.copy()  # so as not to keep all crops for one
-        for place, look in zip(missing, looks):
-            assert look.feature is not None
-            self._features[place] = look.feature
-        self.encoded += len(fresh)
-
-    def _look(self, anchor: int, crop: Pixels) -> _Look:
-        """The look that an anchor's crop has: the last one, or a new one."""
-        look = self._looks.get(anchor)
-        if look is None or not self._alike(look.crop, crop):
-            look = self._looks[anchor] = _Look(crop)
-        return look
-
-    def _alike(self, one: Pixels, other: Pixels) -> bool:
-        most = self.config.still
-        if most is None or one.shape != other.shape:
-            return False
-        for step in (16, 1):  # a few rows tell most pictures apart
-            a, b = one[::step], other[::step]
-            if not np.array_equal(a, b) and (most == 0 or (np.maximum(a, b) - np.minimum(a, b)).max() > most):
-                return False
-        return True
-
-    def _transforms(self, boxes: Sequence[Floats]) -> NDArray[np.float64]:
-        return crop_to_image(np.stack(boxes), self.spec.height, self.spec.width, self.spec.margin)
+    def _picture(self, index: int) -> Pixels:
+        return self._frame(index).pixels
 
     def _forget(self) -> None:
         """Lets go of frames, persons, features and anchors that no window will show again."""
         oldest = self.first_frame
         while len(self._frames) > 1 and self._frames[0].index < oldest:
             self._frames.popleft()
-        self._persons = {frame: persons for frame, persons in self._persons.items() if frame >= self._next_key}
+        self._persons = {frame: persons for frame, persons in self._persons.items() if frame >= oldest}
         self._anchors.forget(self._tracked)
         self._states.forget(self._next_key - 1)
         used = {person.anchor.number for persons in self._persons.values() for person in persons}
         used |= {anchor.number for anchor in self._anchors.current}
-        self._features = {
-            (number, frame): feature
-            for (number, frame), feature in self._features.items()
-            if frame >= oldest and number in used
-        }
-        # What no feature tells of, a resumed stream would not know either.
-        held = {number for number, _ in self._features}
-        self._looks = {number: look for number, look in self._looks.items() if number in held}
+        self._features.forget(oldest, used)
 
 
 def shown(spec: ClipSpec) -> ClipSpec:

@@ -34,6 +34,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from chronopose.clips.contract import ClipSpec, PoseOutput
+from chronopose.clips.moving import Moving
 from chronopose.core.errors import InputError
 from chronopose.core.skeleton import SKELETONS, Skeleton, check_known
 from chronopose.layers.backbone import Backbone, BackboneConfig
@@ -139,6 +140,10 @@ class DSTA(nn.Module):
         tokens, _ = self.jfd(self.backbone(pixels))
         return cast(Tensor, tokens)
 
+    def moving(self) -> Moving | None:
+        """With `integral_fc` tokens tell of places, so that a frame's tokens serve in windows with another box."""
+        return self.jfd.moving() if isinstance(self.jfd, MapTokens) else None
+
     def fuse(self, features: Float[Tensor, "B T K D"], state: None = None) -> tuple[PoseOutput, None]:
         """The key frame's pose from the tokens of a window."""
         joints = self.aggregate(features).index_select(1, cast(Tensor, self.place))[:, None]  # (B, 1, K, D')
@@ -201,12 +206,18 @@ class MapTokens(nn.Module):
         super().__init__()
         self.integral = config.jfd == "integral_fc"
         self.maps = nn.Conv2d(backbone.channels, tokens, 1)
-        height, width = backbone.grid
+        self.grid = height, width = backbone.grid
         self.linear = nn.Linear(height * width, config.token_width)
         if self.integral:
             with torch.no_grad():
                 self.linear.weight.copy_(grid_code(height, width, config.token_width).T)
                 self.linear.bias.zero_()
+
+    def moving(self) -> Moving | None:
+        """How tokens change as the crop moves: the linear layer holds a code for each cell of the map."""
+        if not self.integral or min(self.grid) < 3:  # a code of fewer cells does not tell how it changes
+            return None
+        return Moving.of_code(torch.unflatten(self.linear.weight + self.linear.bias[:, None], 1, self.grid))
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor | None]:
         maps = self.maps(features)  # (N, tokens, h, w)

@@ -6,7 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import torch
+
 from chronopose.clips.contract import ClipSpec
+from chronopose.clips.moving import Moving
 from chronopose.core.errors import InputError
 from chronopose.core.skeleton import Skeleton
 from chronopose.formats import metadata
@@ -40,6 +43,8 @@ class About:
         feature: the shape of one frame's feature.
         state: the shape of what a recurrent pair carries from frame to frame for a person; empty for others.
         sigma: whether the answer has one.
+        moving: the numbers of `clips.moving.Moving`'s generators (3, D + 1, D), row by row, by which features of width
+            D, of a pair, are told for a crop that has moved; empty where they cannot be.
         card: what the weights were trained on, and their terms.
         source: SHA-256 of the file of weights, with the frames shown where they are not the file's own.
         pixels: for readers of the file: what the graphs take.
@@ -57,6 +62,7 @@ class About:
     feature: tuple[int, ...]
     state: tuple[int, ...] = ()
     sigma: bool
+    moving: tuple[float, ...] = ()
     card: Card
     source: str = ""
     pixels: str = "uint8 RGB, 0 to 255, channels before height and width; normalisation is inside the graph"
@@ -81,6 +87,11 @@ class About:
         for field, shape in (("feature", self.feature), ("state", self.state)):
             if any(size < 1 for size in shape) or math.prod(shape) > _DEEPEST:
                 raise InputError(f"{field} must be a shape of at most {_DEEPEST} numbers, got {shape}")
+        if self.moving and (self.graphs != PAIR or len(self.moving) != math.prod(self._generators)):
+            raise InputError(
+                f"moving must hold {math.prod(self._generators)} numbers for a pair and none for others, "
+                f"got {len(self.moving)}"
+            )
         if (self.graphs == PAIR and self.spec.recurrent) != bool(self.state):
             raise InputError(f"state must be a shape for a recurrent pair and empty for others, got {self.state}")
 
@@ -88,6 +99,16 @@ class About:
     def outputs(self) -> tuple[str, ...]:
         """The names of what the graph that answers gives, in order."""
         return ("xy", "score", *(("sigma",) if self.sigma else ()), *(("tokens_after",) if self.state else ()))
+
+    @property
+    def _generators(self) -> tuple[int, int, int]:
+        """The shape of `Moving`'s generators."""
+        width = self.feature[-1] if self.feature else 0
+        return 3, width + 1, width
+
+    def how_features_move(self) -> Moving | None:
+        """How features change as their crop moves, where that is known."""
+        return Moving(torch.tensor(self.moving).reshape(self._generators)) if self.moving else None
 
 
 def written(about: About) -> str:

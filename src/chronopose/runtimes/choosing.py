@@ -9,7 +9,7 @@ from typing import cast
 
 import torch
 
-from chronopose.clips.contract import PoseModel
+from chronopose.clips.contract import PoseModel, moving_of
 from chronopose.core.errors import InputError
 from chronopose.models import checkpoint
 from chronopose.models.checkpoint import Card, Checkpoint
@@ -193,7 +193,7 @@ def _chosen(weights: _Weights, choice: Choice, precision: Precision, device: tor
 
 
 def _in_torch(weights: _Weights, precision: Precision, device: torch.device) -> Runtime:
-    return TorchRuntime(faster(weights.model, device), device, precision)
+    return TorchRuntime(faster(weights.model, device), device, precision, moving_of(weights.model))
 
 
 def _in_file(precision: Precision) -> Precision:

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
 
-from chronopose.clips.contract import Carried, PoseModel, PoseOutput, RecurrentPoseModel
+from chronopose.clips.contract import Carried, PoseModel, PoseOutput, RecurrentPoseModel, moving_of
 from chronopose.core.errors import InputError
 from chronopose.core.types import Pixels
 from chronopose.models.checkpoint import Checkpoint
@@ -128,6 +128,7 @@ def describe(loaded: Checkpoint, *, pair: bool, source: str = "") -> About:
     recurrent = model.spec.recurrent and pair
     with torch.inference_mode():
         features = model.encode(_pixels(model, 1))
+        moving = moving_of(model) if pair else None
         frames = 1 if recurrent else len(model.spec.offsets)
         output, after = model.fuse(features[:, None].expand(-1, frames, *features.shape[1:]))
     fields = {name: getattr(model.spec, name) for name in ("offsets", "predicts", "height", "width", "margin")}
@@ -140,6 +141,7 @@ def describe(loaded: Checkpoint, *, pair: bool, source: str = "") -> About:
         feature=tuple(features.shape[1:]),
         state=tuple(after.tokens.shape[1:]) if recurrent else (),
         sigma=output.sigma is not None,
+        moving=() if moving is None else tuple(moving.generators.flatten().tolist()),
         card=loaded.card,
         source=source,
     )

@@ -35,6 +35,7 @@ class GraphModel:
         self.about, self.name, self.precision, self.where = file.about, backend, precision, where
         self.spec, self.skeleton = file.about.spec, file.about.skeleton
         self.device = torch.device("cpu")
+        self.moving = file.about.how_features_move()
         self._sessions = {
             name: opened(graph, file.weights.get(name, b""), backend, precision, f"{where}: {name}")
             for name, graph in file.graphs.items()

@@ -15,6 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from chronopose.clips.contract import Carried, PoseModel, PoseOutput, RecurrentPoseModel
+from chronopose.clips.moving import Moving
 from chronopose.models.person import PersonModel
 from chronopose.runtimes.names import Backend, Precision
 
@@ -31,12 +32,16 @@ class TorchRuntime:
         model: a pose model and module; it is moved to the device.
         device: where it runs.
         precision: "fp32" or "bf16".
+        moving: how features change as their crop moves, where the model knows it.
     """
 
     name: Backend = "torch"
 
-    def __init__(self, model: PoseModel, device: torch.device, precision: Precision = "fp32") -> None:
+    def __init__(
+        self, model: PoseModel, device: torch.device, precision: Precision = "fp32", moving: Moving | None = None
+    ) -> None:
         self.model, self.device, self.precision = model, device, precision
+        self.moving = None if moving is None else moving.on(device)
         self.spec, self.skeleton = model.spec, model.skeleton
         module = model.to(device).eval()  # type: ignore[attr-defined]
         if device.type == "cuda":

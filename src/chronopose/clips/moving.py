@@ -1,0 +1,76 @@
+"""Features of one crop as a crop nearby would have them: what tokens say of places, after the box has moved.
+
+A token that is the mean of a code of places over a map, E[c(p)], tells where something is in the crop. In a crop that
+has moved, all that was at p is at q, and the token would be E[c(q)]. For a code of waves and powers of the coordinates,
+c(q) is the same linear function of c(p) and 1 everywhere: a moved crop is a matrix, the exponential of a sum of three
+generators, one for each direction and one for the size. A code that was learned is near enough to such a one. So a
+frame that was encoded in the box of its own time can be shown beside a key frame with another box, and need not be
+encoded again. The idea is ours; docs/dsta.md says what it is worth.
+"""
+
+from typing import Self
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from chronopose.core.geometry import apply, compose, invert
+
+
+class Moving:
+    """How features (N, ..., D) change as their crops move.
+
+    Args:
+        generators: (3, D + 1, D), for things that move by a whole crop to the right, by one downwards, and that become
+            e times as large about the crop's centre. The last row goes with a 1 beside the D numbers.
+    """
+
+    def __init__(self, generators: Float[Tensor, "3 E D"]) -> None:
+        self.generators = generators
+        self._squares = torch.nn.functional.pad(generators, (0, 1))  # the 1 stays as it is
+
+    @classmethod
+    def of_code(cls, code: Float[Tensor, "D h w"]) -> Self:
+        """That of tokens E[c(p)], for the code c of each cell of a grid that covers the crop."""
+        cells = code.detach().double()
+        height, width = cells.shape[1:]
+        down, right = torch.gradient(cells, spacing=(1 / height, 1 / width), dim=(1, 2), edge_order=2)
+        y, x = ((torch.arange(count, device=cells.device) + 0.5) / count - 0.5 for count in (height, width))
+        wanted = torch.stack([right, down, x * right + y[:, None] * down]).flatten(2).mT  # (3, hw, D)
+        known = torch.cat([cells, torch.ones_like(cells[:1])]).flatten(1).T  # (hw, D + 1)
+        # By the pseudo-inverse, for the numbers of a code may depend on each other.
+        return cls((torch.linalg.pinv(known) @ wanted).float())
+
+    def __call__(self, features: Float[Tensor, "N *k D"], moves: NDArray[np.floating]) -> Float[Tensor, "N *k D"]:
+        """Features of N crops after `moves` (N, 3), see there."""
+        different, which = np.unique(moves, axis=0, return_inverse=True)  # few: persons move, frames do not
+        given = torch.from_numpy(different).to(self._squares)
+        matrices = torch.linalg.matrix_exp(torch.einsum("nm,mij->nij", given, self._squares))[..., :-1]
+        each = matrices[torch.from_numpy(which).to(matrices.device)]
+        flat = features.reshape(len(features), -1, features.shape[-1])
+        moved: Tensor = flat @ each[:, :-1] + each[:, -1:]
+        return moved.reshape(features.shape)
+
+    def on(self, device: torch.device) -> "Moving":
+        """The same on a device."""
+        return Moving(self.generators.to(device))
+
+
+def moves(before: ArrayLike, after: ArrayLike, height: int, width: int) -> NDArray[np.float64]:
+    """(N, 3) how things in N crops move when the crop does: to the right, down, and in size.
+
+    Args:
+        before: (N, 2, 3) from crop pixels to image pixels, without rotation.
+        after: likewise, of the crops moved.
+        height: of all crops in pixels.
+        width: of all crops in pixels.
+    """
+    way = compose(invert(after), before)  # (N, 2, 3) pixels to pixels
+    centre = np.array([(width - 1) / 2, (height - 1) / 2])
+    shift = (apply(way, centre[None])[:, 0] - centre) / (width, height)
+    growth = np.log(way[:, 0, 0])
+    # What flows right at speed v while it grows ends at v (e^growth - 1) / growth.
+    slower = np.divide(growth, np.expm1(growth), out=np.ones_like(growth), where=np.abs(growth) > 1e-9)
+    return np.concatenate([shift * slower[:, None], growth[:, None]], axis=1)
