@@ -130,10 +130,10 @@ def test_a_strong_shrink_averages_and_does_not_pick_single_pixels() -> None:
         assert np.abs(crop[8:-8, 8:-8].astype(int) - 127).max() <= 26
 
 
-@pytest.mark.parametrize("step", [2, 3, 4, 6, 8])
-def test_a_shrink_by_a_whole_number_is_the_mean_of_each_block_to_a_grey_level(step: int) -> None:
+@pytest.mark.parametrize("step", [2, 4, 8])
+def test_a_shrink_by_a_power_of_two_is_the_mean_of_each_block_to_a_grey_level(step: int) -> None:
     picture = np.random.default_rng(step).integers(0, 256, (64 * step, 48 * step, 3), dtype=np.uint8)
-    scale = step + 1e-9  # a hair less than the whole number would be averaged by the one below
+    scale = step + 1e-9  # a hair less would be halved once less
     onto_blocks = np.array([[scale, 0, (step - 1) / 2], [0, scale, (step - 1) / 2]], dtype=np.float64)
     means = picture.reshape(64, step, 48, step, 3).mean(axis=(1, 3)).round()
     assert np.abs(cut([picture], onto_blocks[None], 64, 48)[0] - means).max() <= 1

@@ -30,31 +30,31 @@ def cut(frames: Sequence[Pixels], transforms: NDArray[np.float64], height: int, 
 
 
 def _cut_one(frame: Pixels, transform: NDArray[np.float64], out: Pixels) -> None:
-    """Bilinear warp of one frame; a crop that shrinks the picture more than twofold is averaged down first.
+    """Bilinear warp of one frame; a crop that shrinks the picture more than twofold is halved first, once or more.
 
     Bilinear sampling reads four pixels; without the averaging the others would be skipped, and people near the camera
     would flicker.
     """
     height, width = out.shape[:2]
-    step = int(np.sqrt(abs(np.linalg.det(transform[:, :2]))))
-    if step >= 2:
+    shrink = float(np.sqrt(abs(np.linalg.det(transform[:, :2]))))
+    halvings = int(np.log2(shrink)) if shrink >= 2 else 0
+    if halvings:
+        step = 2**halvings
         corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]]) @ transform.T
         # Twice the step on the far sides: the last block must reach past the last pixel that a mirror or turn reads.
-        left, top = (int(low) for low in np.maximum(np.floor(corners.min(0)) - step, 0))
-        right, bottom = (int(high) for high in np.minimum(np.ceil(corners.max(0)) + 2 * step, frame.shape[1::-1]))
+        low = np.maximum(np.floor(corners.min(0)) - step, 0)
+        blocks = np.ceil((np.ceil(corners.max(0)) + 2 * step - low) / step)
+        (left, top), (right, bottom) = low.astype(int), np.minimum(low + step * blocks, frame.shape[1::-1]).astype(int)
         if right <= left or bottom <= top:
             out[:] = 0
             return
-        region = frame[top:bottom, left:right]
+        frame = frame[top:bottom, left:right]
         spare = -(bottom - top) % step, -(right - left) % step
         if any(spare):  # the picture's last rows and columns fill no whole block: black, as all outside is
-            region = np.pad(region, ((0, spare[0]), (0, spare[1]), (0, 0)))
-        frame, rest = region, step
-        while rest > 1:
-            part = rest if rest % 2 else 2  # OpenCV halves twice in less than half the time that it takes a fourth in
-            rows, columns = frame.shape[0] // part, frame.shape[1] // part
+            frame = np.pad(frame, ((0, spare[0]), (0, spare[1]), (0, 0)))
+        for _ in range(halvings):
+            rows, columns = frame.shape[0] // 2, frame.shape[1] // 2
             frame = np.asarray(cv2.resize(frame, (columns, rows), interpolation=cv2.INTER_AREA), dtype=np.uint8)
-            rest //= part
         # A small pixel's centre lies in the middle of the step x step block that it averages.
         transform = transform.copy()
         transform[:, 2] -= (left, top)
