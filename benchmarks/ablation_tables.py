@@ -50,14 +50,13 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of a paper; `usual` ones are trained where no table is named."""
+    """A table of a paper."""
 
     title: str
     about: str
     rows: tuple[Row, ...]
     comparisons: tuple[Comparison, ...]
     unit: str = "AP"
-    usual: bool = True
 
 
 def _pair(text: str, better: str, than: str, implied: bool = False) -> Comparison:
@@ -72,21 +71,6 @@ _RATIOS = {(low, high): _GRID[i][j] for i, low in enumerate(RATIOS) for j, high 
 def _cell(low: int, high: int) -> str:
     """Two cells are rows of Table II."""
     return {(1, 1): "ftp-a", (6, 6): "ftp-b"}.get((low, high), f"ftp-l{low}-h{high}")
-
-
-def _ratios(chosen: tuple[int, ...], usual: bool) -> Table:
-    cells = [(low, high) for low in chosen for high in chosen]
-    others = [cell for cell in cells if cell != (6, 6)]
-    return Table(
-        title="FTP-Pose, Table III: how much is pruned" + ("" if usual else ", all of it"),
-        about="One token in so many is kept in the low- and the high-resolution branch. The paper's best is 6 and 6."
-        + (" A part of the paper's 4 x 4 grid; `--only ftp-table-3-all` trains it whole." if usual else ""),
-        rows=tuple(Row(_cell(*cell), _RATIOS[cell]) for cell in cells),
-        comparisons=tuple(
-            _pair(f"6 and 6 against {low} and {high}", "ftp-b", _cell(low, high)) for low, high in others
-        ),
-        usual=usual,
-    )
 
 
 _PAPER_7 = ((83.4, 82.8), (82.3, 81.2), (77.9, 71.7), (55.4, 35.1))
@@ -172,7 +156,16 @@ TABLES: dict[str, Table] = {
             _pair("one against none", "dsta-aux1", "dsta-single"),
         ),
     ),
-    "ftp-table-3": _ratios((1, 6), usual=True),
+    "ftp-table-3": Table(
+        title="FTP-Pose, Table III: how much is pruned",
+        about="One token in so many is kept in the low- and the high-resolution branch. The paper's best is 6 and 6.",
+        rows=tuple(Row(_cell(*cell), _RATIOS[cell]) for cell in _RATIOS),
+        comparisons=tuple(
+            _pair(f"6 and 6 against {low} and {high}", "ftp-b", _cell(low, high))
+            for low, high in _RATIOS
+            if (low, high) != (6, 6)
+        ),
+    ),
     "dsta-table-5": Table(
         title="DSTA, Table 5: how a frame becomes joint tokens",
         about="The paper holds its decoding against Poseur's keypoint encoder without (74.6) and with (77.9) features"
@@ -205,7 +198,6 @@ TABLES: dict[str, Table] = {
             ),
         ),
     ),
-    "ftp-table-3-all": _ratios(RATIOS, usual=False),
 }
 
 

@@ -267,7 +267,7 @@ def report(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True, help="folder of clips, weights and results")
-    parser.add_argument("--only", nargs="+", choices=list(TABLES), default=[n for n, t in TABLES.items() if t.usual])
+    parser.add_argument("--only", nargs="+", choices=list(TABLES), default=list(TABLES))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=None, help="of every run, instead of the recipe's")
     parser.add_argument("--jobs", type=int, default=1)

@@ -51,7 +51,7 @@ def test_predict_answers_every_frame_of_a_file(estimator: Estimator, video: Path
     assert [answer.frame for answer in sequence] == list(range(12))
     assert [len(answer.poses) for answer in sequence] == [1] * 12
     assert (sequence.info.width, sequence.info.height) == (96, 64)
-    assert sequence.skeleton is estimator.model.skeleton
+    assert sequence.skeleton == estimator.model.skeleton
 
 
 def test_a_stream_over_a_file_gives_what_predict_gives(estimator: Estimator, video: Path) -> None:

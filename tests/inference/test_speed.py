@@ -21,7 +21,7 @@ def test_every_stage_has_its_time_and_the_rest_is_small(video: bool, tmp_path: P
         return PoseStream(predictor(), BrightSpots(), StreamConfig(), measure)
 
     model = tiny_model() if video else None
-    cost = speed(str(clip), stream, model=model, video=video)
+    cost = speed(str(clip), stream, model=lambda: model, video=video)
     assert (cost.frames, cost.info.width) == (24, 128)
     assert 24 <= cost.poses <= 2 * 24 and cost.encoded >= 24
     assert tuple(cost.stages) == STAGES

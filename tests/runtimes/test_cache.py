@@ -43,6 +43,22 @@ def test_damage_and_a_file_put_in_its_place_are_seen(caplog: pytest.LogCaptureFi
     assert cache.kept("tiny", "abc", "fp32") is None
 
 
+def test_what_has_passed_is_known_by_how_it_was_computed(home: Path) -> None:
+    place = cache.place("tiny", "abc", "fp32")
+    cache.note_passed(place, "openvino 1 bf16")
+    assert not cache.has_passed(place, "openvino 1 bf16")  # there are no graphs yet
+    cache.keep(made_of("abc"), "tiny", "fp32")
+    cache.note_passed(place, "openvino 1 bf16")
+    cache.note_passed(place, "onnxruntime 2 fp32")
+    assert cache.has_passed(place, "openvino 1 bf16") and cache.has_passed(place, "onnxruntime 2 fp32")
+    for other in ("openvino 1", "openvino 2 bf16", "", "openvino 1 bf16 "):
+        assert not cache.has_passed(place, other)
+    assert not cache.has_passed(cache.place("tiny", "abd", "fp32"), "openvino 1 bf16")
+    (noted,) = home.rglob("*.passed")
+    noted.write_bytes(b"\xff\xfe" * 100)
+    assert not cache.has_passed(place, "openvino 1 bf16")
+
+
 def test_a_folder_that_cannot_be_written_is_no_error(home: Path, caplog: pytest.LogCaptureFixture) -> None:
     home.write_text("a file where the folder should be")
     cache.keep(made_of("abc"), "tiny", "fp32")

@@ -1,9 +1,13 @@
 """A name or file becomes the runtime that was asked for, or one line says why not."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -14,6 +18,7 @@ from chronopose.runtimes.choosing import FASTEST, opened
 from chronopose.runtimes.export import to_openvino
 from chronopose.runtimes.graph_model import GraphModel
 from chronopose.runtimes.in_torch import TorchRuntime
+from chronopose.runtimes.sessions import computed_by
 from tests.runtimes.tiny_graphs import pair, pair_int8, pixels, save, tiny, window
 
 
@@ -53,6 +58,42 @@ def test_graphs_that_are_kept_are_not_made_again(weights: Path) -> None:
         runtime = opened(weights, backend=backend, precision="int8", notify=told.append).runtime
         assert (runtime.name, runtime.precision) == (backend, "int8")
     assert told == []
+
+
+def test_graphs_are_compared_with_the_model_once_for_each_way_to_compute_them(weights: Path) -> None:
+    file = pair("dsta")
+    wrong = replace(file, graphs={**file.graphs, "fuse": _shifted(file.graphs["fuse"])})
+    source = cache.source_of(weights, None)
+    cache.keep(replace(wrong, about=replace(file.about, source=source)), "tiny-dsta", "fp32")
+    place = cache.place("tiny-dsta", source, "fp32")
+    with pytest.raises(InputError, match="joints are off by"):
+        opened(weights, backend="onnxruntime")
+    cache.note_passed(place, computed_by("onnxruntime", "fp32"))
+    assert opened(weights, backend="onnxruntime").runtime.name == "onnxruntime"  # it is taken at its word
+    with pytest.raises(InputError, match="joints are off by"):
+        opened(weights, backend="openvino")
+
+
+def _shifted(graph: bytes) -> bytes:
+    """A graph that answers another place than it should."""
+    model = onnx.load_from_string(graph)
+    (node,) = [node for node in model.graph.node if "xy" in node.output]
+    node.output[list(node.output).index("xy")] = "unmoved"
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.array(1.0, np.float32), "by"))
+    model.graph.node.append(onnx.helper.make_node("Add", ["unmoved", "by"], ["xy"]))
+    return bytes(model.SerializeToString())
+
+
+def test_graphs_that_have_passed_are_run_without_building_the_model(weights: Path) -> None:
+    keep(weights)
+    opened(weights, backend="onnxruntime")
+    code = (
+        "import sys; from chronopose.runtimes.choosing import opened; "
+        f"found = opened({str(weights)!r}, backend='onnxruntime'); heavy = {{'timm', 'torchvision', 'torch._dynamo'}}; "
+        "print(found.runtime.name, sorted(heavy & set(sys.modules))); found.model; print('timm' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["onnxruntime []", "True"]
 
 
 def test_damaged_graphs_are_made_anew_and_kept(tmp_path: Path) -> None:

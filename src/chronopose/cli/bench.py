@@ -39,8 +39,6 @@ def bench(
     json
         Print a JSON object instead of a table.
     """
-    from torch import nn
-
     from chronopose.core.errors import InputError
     from chronopose.inference.speed import speed
     from chronopose.inference.stream import PoseStream
@@ -54,7 +52,7 @@ def bench(
     cost = speed(
         source,
         lambda measure: PoseStream(estimator.predictor, finder, config, measure),
-        model=estimator.model if isinstance(estimator.model, nn.Module) else None,
+        model=lambda: estimator.model,
         video=video,
     )
     if json:

@@ -60,16 +60,22 @@ class Estimator:
     Attributes:
         name: of the weights.
         card: what the weights were trained on, and their terms.
-        model: the plain `nn.Module`: (B, T, 3, H, W) pixels in, `PoseOutput` in crop pixels out. A file of graphs has
-            none: there it is the runtime, which is called likewise.
         predictor: the model in its runtime.
     """
 
     def __init__(self, opened: Opened) -> None:
         self.name: str = opened.name
         self.card: Card = opened.card
-        self.model: PoseModel = opened.model
         self.predictor = Predictor(opened.runtime)
+        self._opened = opened
+
+    @property
+    def model(self) -> PoseModel:
+        """The plain `nn.Module`: (B, T, 3, H, W) pixels in, `PoseOutput` in crop pixels out.
+
+        A file of graphs has none: there it is the runtime, which is called likewise.
+        """
+        return self._opened.model
 
     def stream(
         self,
@@ -105,7 +111,7 @@ class Estimator:
         with open_video(video) as reader:
             finder = self._finder(detector)
             frames = tuple(PoseStream(self.predictor, finder, config or StreamConfig()).over(reader))
-            return PoseSequence(info=reader.info, skeleton=self.model.skeleton, frames=frames)
+            return PoseSequence(info=reader.info, skeleton=self.predictor.model.skeleton, frames=frames)
 
     def _finder(self, detector: str | Detector | BoxFile) -> Detector | BoxFile:
         if not isinstance(detector, str):

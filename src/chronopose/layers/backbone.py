@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self, cast
 
-import timm
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -173,6 +172,8 @@ def _conv(inside: int, outside: int, kernel: int, groups: int = 1) -> nn.Sequent
 
 
 def _create(name: str, **options: Any) -> Any:
+    import timm  # with torchvision two seconds and 190 MB, which graphs do without
+
     # Asked first, because timm would go to the network for names such as "hf-hub:...".
     if ":" in name or not timm.is_model(name):
         close = difflib.get_close_matches(name, [*VITPOSE, *timm.list_models()], n=5)

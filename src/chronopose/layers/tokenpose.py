@@ -17,10 +17,8 @@ from collections import OrderedDict
 from itertools import pairwise
 from typing import Any, Literal, Protocol, Self, cast
 
-import timm
 import torch
 from jaxtyping import Float
-from timm.models.resnet import Bottleneck
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
@@ -140,6 +138,8 @@ class FrameEncoder(nn.Module):
 
 def _stem() -> nn.Sequential:
     """HRNet's first two convolutions, each halving the picture, and its first stage: 4 bottlenecks of 64 -> 256."""
+    from timm.models.resnet import Bottleneck
+
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     for number, channels in ((1, 3), (2, 64)):
         layers[f"conv{number}"] = nn.Conv2d(channels, 64, 3, stride=2, padding=1, bias=False)
@@ -158,6 +158,8 @@ def _stem() -> nn.Sequential:
 
 def _to_stage_3(name: str) -> Any:
     """timm's HRNet without what comes after stage 3, and there only the exchange towards the finest branch."""
+    import timm
+
     trunk: Any = timm.create_model(name, pretrained=False, head="")
     last = trunk.stage3[-1]
     last.fuse_layers = last.fuse_layers[:1]

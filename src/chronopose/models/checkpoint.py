@@ -10,7 +10,6 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-import timm
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -248,6 +247,8 @@ def load_timm_weights(model: nn.Module) -> None:
     Raises:
         InputError: they cannot be had: no network, or timm has none for this network.
     """
+    import timm
+
     pose: Any = model
     trunk, config = pose.backbone.trunk, pose.config.backbone
     name = config.name

@@ -15,7 +15,6 @@ Shapes for H x W pixels (multiples of 32), h = H / 8, w = W / 8, D = width:
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
-import timm
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -66,6 +65,8 @@ class PersonModel(nn.Module):
     """(B, 3, H, W) pixels, uint8 or float in 0..255 RGB, H and W multiples of 32 -> `PersonOutput`."""
 
     def __init__(self, config: PersonConfig) -> None:
+        import timm
+
         super().__init__()
         self.config = config
         self.normal = NormalPixels()

@@ -21,6 +21,9 @@ from chronopose.runtimes.onnx_bytes import metadata_of
 
 _log = logging.getLogger(__name__)
 
+_LONGEST_LIST = 1 << 16
+"""Characters that are read of the list of checks."""
+
 _ROOMS = ("clips", "layers", "models", "runtimes")
 
 
@@ -71,9 +74,33 @@ def keep(file: GraphFile, name: str, precision: Precision) -> None:
     _stored(place(name, file.about.source, precision), lambda path: graph_file.write(file, path))
 
 
+def has_passed(graphs: Path, by: str) -> bool:
+    """Whether graphs kept at a place were compared with the model, and near enough, when computed so."""
+    try:
+        with _passed(graphs).open(encoding="utf-8") as file:
+            return by in file.read(_LONGEST_LIST).splitlines()
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def note_passed(graphs: Path, by: str) -> None:
+    """Notes that they were."""
+
+    def write(path: Path) -> None:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(f"{by}\n")
+
+    if graphs.is_file():
+        _stored(_passed(graphs), write)
+
+
+def _passed(graphs: Path) -> Path:
+    return graphs.with_suffix(graphs.suffix + ".passed")
+
+
 def kept_graph(name: str, source: str) -> bytes | None:
     """The single graph made before; None where there is none, or none that is whole."""
-    path = _lone(name, source)
+    path = place_of_graph(name, source)
     if not path.is_file() or path.stat().st_size >= LARGEST:
         return None
     try:
@@ -86,10 +113,11 @@ def kept_graph(name: str, source: str) -> bytes | None:
 
 def keep_graph(graph: bytes, name: str, source: str) -> None:
     """Keeps a single graph, whose own metadata say what it was made of."""
-    _stored(_lone(name, source), lambda path: _write(graph, path))
+    _stored(place_of_graph(name, source), lambda path: _write(graph, path))
 
 
-def _lone(name: str, source: str) -> Path:
+def place_of_graph(name: str, source: str) -> Path:
+    """The file for a single graph made of `source`."""
     return place(name, source, "fp32").with_suffix(".onnx")
 
 

@@ -11,7 +11,7 @@ import torch
 
 from chronopose.clips.contract import PoseModel, moving_of
 from chronopose.core.errors import InputError
-from chronopose.models import checkpoint
+from chronopose.models import MODELS, checkpoint
 from chronopose.models.checkpoint import Card, Checkpoint
 from chronopose.runtimes import cache, export, graph_file, names, parity, quantise, sample
 from chronopose.runtimes.contract import Runtime
@@ -19,7 +19,7 @@ from chronopose.runtimes.graph_file import GraphFile
 from chronopose.runtimes.graph_model import GraphModel
 from chronopose.runtimes.in_torch import TorchRuntime, faster
 from chronopose.runtimes.names import Backend, Choice, Precision
-from chronopose.runtimes.sessions import has_bf16, installed, require
+from chronopose.runtimes.sessions import computed_by, has_bf16, installed, require
 
 _log = logging.getLogger(__name__)
 
@@ -37,21 +37,26 @@ _COMPARED = 8  # windows that made graphs are compared on
 _READ = 40  # frames of the bundled clip that they are taken from
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Opened:
     """A model ready for use.
 
     Attributes:
         name: of the weights.
         card: what they were trained on, and their terms.
-        model: the plain module; for a file of graphs, which has none, the runtime.
         runtime: what answers.
+        build: makes `model`.
     """
 
     name: str
     card: Card
-    model: PoseModel
     runtime: Runtime
+    build: Callable[[], PoseModel]
+
+    @cached_property
+    def model(self) -> PoseModel:
+        """The plain module, built when first asked for; for a file of graphs, which has none, the runtime."""
+        return self.build()
 
 
 def opened(
@@ -80,12 +85,9 @@ def opened(
         if window is not None:
             raise InputError(f"{name_or_path}: graphs are made for one window; --frames goes with weights")
         return _of_graphs(Path(name_or_path), backend, precision, device)
-    loaded = checkpoint.load(name_or_path, window)
-    if not isinstance(loaded.model, PoseModel):
-        raise InputError(f"{loaded.name} is a {loaded.kind} model, which answers no poses")
-    weights = _Weights(loaded, checkpoint.locate(name_or_path), window, notify or (lambda _: None))
+    weights = _Weights(name_or_path, window, notify or (lambda _: None))
     runtime = _chosen(weights, backend, precision or "fp32", torch.device(device))
-    return Opened(name=loaded.name, card=loaded.card, model=loaded.model, runtime=runtime)
+    return Opened(name=weights.name, card=weights.card, runtime=runtime, build=lambda: weights.model)
 
 
 # Files of graphs -----------------------------------------------------------------------------------------------------
@@ -116,20 +118,32 @@ def _of_graphs(path: Path, backend: Choice, precision: Precision | None, device:
         require(able[0])
     _check_cpu(here[0], wanted)
     runtime = GraphModel(file, here[0], wanted, str(path))
-    return Opened(name=file.about.name, card=file.about.card, model=runtime, runtime=runtime)
+    return Opened(name=file.about.name, card=file.about.card, runtime=runtime, build=lambda: runtime)
 
 
 # Weights -------------------------------------------------------------------------------------------------------------
 
 
 class _Weights:
-    """A model with what graphs of it are made and kept by."""
+    """A model with what graphs of it are made and kept by. The model itself is built when something asks for it."""
 
-    def __init__(self, loaded: Checkpoint, path: Path, window: tuple[int, ...] | None, notify: Notify) -> None:
-        self.loaded, self.notify = loaded, notify
-        self.model = cast(PoseModel, loaded.model)
-        self._path, self._window = path, window
+    def __init__(self, name_or_path: str | Path, window: tuple[int, ...] | None, notify: Notify) -> None:
+        self._path, self._window, self.notify = checkpoint.locate(name_or_path), window, notify
+        self.name = self._path.stem
+        kind, _, self.card = checkpoint.describe(self._path)
+        if not hasattr(MODELS[kind][1], "fuse"):
+            raise InputError(f"{self.name} is a {kind} model, which answers no poses")
         self._kept: dict[Precision, GraphFile | None] = {}
+
+    @cached_property
+    def loaded(self) -> Checkpoint:
+        """The model with all that its file says."""
+        return checkpoint.load(self._path, self._window)
+
+    @property
+    def model(self) -> PoseModel:
+        """The plain one."""
+        return cast(PoseModel, self.loaded.model)
 
     @cached_property
     def source(self) -> str:
@@ -140,12 +154,12 @@ class _Weights:
         """The pair of graphs made before, read once."""
         there = _in_file(precision)
         if there not in self._kept:
-            self._kept[there] = cache.kept(self.loaded.name, self.source, there)
+            self._kept[there] = cache.kept(self.name, self.source, there)
         return self._kept[there]
 
     def made(self, precision: Precision) -> GraphFile:
         """The pair of graphs, in fp32 or int8, made now."""
-        self.notify(f"making graphs of {self.loaded.name} for faster runs; they are kept in {cache.folder()}")
+        self.notify(f"making graphs of {self.name} for faster runs; they are kept in {cache.folder()}")
         if _in_file(precision) == "fp32":
             return export.made(self.loaded, pair=True, source=self.source)
         crops = sample.crops(self.model.spec, quantise.CROPS)
@@ -159,12 +173,14 @@ class _Weights:
         file = self.kept(precision)
         new = file is None
         file = file or self.made(precision)
-        runtime = GraphModel(file, backend, precision, self.loaded.name)
-        if new or precision == "bf16":
+        runtime = GraphModel(file, backend, precision, self.name)
+        place, by = cache.place(self.name, self.source, _in_file(precision)), computed_by(backend, precision)
+        if new or not cache.has_passed(place, by):
             windows = sample.windows(self.model.spec, _COMPARED, _READ)
-            parity.check(parity.difference(self.model, runtime, windows), runtime, self.loaded.name)
-        if new:
-            cache.keep(file, self.loaded.name, _in_file(precision))
+            parity.check(parity.difference(self.model, runtime, windows), runtime, self.name)
+            if new:
+                cache.keep(file, self.name, _in_file(precision))
+            cache.note_passed(place, by)
         return runtime
 
 
@@ -173,7 +189,7 @@ def _chosen(weights: _Weights, choice: Choice, precision: Precision, device: tor
         names.check(choice, precision)
         if choice == "torch":
             return _in_torch(weights, precision, device)
-        _only_cpu(str(device), weights.loaded.name)
+        _only_cpu(str(device), weights.name)
         return weights.run_by(choice, precision)
     why = "precision: int8 runs on the CPU, in onnxruntime or openvino; pip install 'chronopose[export]'"
     if device.type == "cpu":

@@ -9,7 +9,6 @@ from typing import Any, cast
 
 import torch
 from jaxtyping import Float, UInt8
-from timm.utils.model import reparameterize_model
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -103,6 +102,8 @@ def _changed(
     model: nn.Module, trunk: nn.Module | None, device: torch.device, answer: Callable[[nn.Module], Tensor]
 ) -> nn.Module:
     """A faster copy, or a plain one where its answer is another."""
+    from timm.utils.model import reparameterize_model
+
     plain = model.eval()
     # What is copied is known by its place, so the trunk's copy is told through the copier's own table.
     copies: dict[int, Any] = {}

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from chronopose.clips.letterbox import letterbox
 from chronopose.core.errors import InputError
 from chronopose.models import checkpoint
-from chronopose.models.person import COARSEST, STRIDE, PersonModel, PersonOutput, cell_centres
+from chronopose.models.person import COARSEST, STRIDE, PersonConfig, PersonModel, PersonOutput, cell_centres
 from chronopose.runtimes import cache, export, sample
 from chronopose.runtimes.in_torch import faster_persons
 from chronopose.runtimes.names import Backend, Precision
-from chronopose.runtimes.sessions import Session, has_bf16, opened
+from chronopose.runtimes.sessions import Session, computed_by, has_bf16, opened
 
 _log = logging.getLogger(__name__)
 
@@ -26,9 +26,9 @@ _MOST_OF_SCORE, _MOST_OF_SIDE = {"fp32": 1e-3, "bf16": 0.05}, {"fp32": 1e-4, "bf
 class PersonGraph(nn.Module):
     """A `PersonModel` made of a graph: called likewise, on the CPU."""
 
-    def __init__(self, model: PersonModel, session: Session) -> None:
+    def __init__(self, config: PersonConfig, session: Session) -> None:
         super().__init__()
-        self.config, self._session = model.config, session
+        self.config, self._session = config, session
         if session.inputs != ("pixels",) or session.outputs != ("logit", "boxes"):
             raise InputError(f"a graph that takes {session.inputs} and gives {session.outputs} finds no persons")
 
@@ -55,31 +55,33 @@ def person_network(
         precision: of the pose model beside it. Nothing here is in int8: bf16 stands in for it where there is such.
         notify: told before a graph is made, which takes some ten seconds.
     """
-    loaded = checkpoint.load(name)
-    model = cast(PersonModel, loaded.model)
     if backend != "torch" and device.type == "cpu":
         try:
-            return _in_graph(model, name, backend, precision, notify or (lambda _: None))
+            return _in_graph(name, backend, precision, notify or (lambda _: None))
         except InputError as error:
             _log.warning("%s is left out for %s: %s", backend, name, error)
-    return faster_persons(model, device)
+    return faster_persons(_plain(name), device)
 
 
-def _in_graph(
-    model: PersonModel, name: str, backend: Backend, precision: Precision, notify: Callable[[str], None]
-) -> PersonGraph:
+def _plain(name: str) -> PersonModel:
+    return cast(PersonModel, checkpoint.load(name).model)
+
+
+def _in_graph(name: str, backend: Backend, precision: Precision, notify: Callable[[str], None]) -> PersonGraph:
     half = backend == "openvino" and precision != "fp32" and has_bf16()
     computed: Precision = "bf16" if half else "fp32"
     source = cache.source_of(checkpoint.locate(name), None)
     kept = cache.kept_graph(name, source)
     if kept is None:
         notify(f"making a graph of {name} for faster runs; it is kept in {cache.folder()}")
-    graph = kept or _made(model, source)
-    network = PersonGraph(model, opened(graph, b"", backend, computed, name))
-    if kept is None or half:
-        _check(model, network, computed)
-    if kept is None:
-        cache.keep_graph(graph, name, source)
+    graph = kept or _made(_plain(name), source)
+    network = PersonGraph(checkpoint.describe(name)[1], opened(graph, b"", backend, computed, name))
+    place, by = cache.place_of_graph(name, source), computed_by(backend, computed)
+    if kept is None or not cache.has_passed(place, by):
+        _check(_plain(name), network, computed)
+        if kept is None:
+            cache.keep_graph(graph, name, source)
+        cache.note_passed(place, by)
     return network
 
 

@@ -137,7 +137,12 @@ class TorchvisionDetector:
 
 def is_cached(name: str) -> bool:
     """Whether the weights of a torchvision detector lie on this machine already."""
-    return weights_file(name).is_file()
+    import torch
+
+    _check_known(name)
+    # Files begin with the detector's name. Torchvision, which knows the whole of it, takes a second to load.
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    return any(folder.glob(f"{name}*")) and weights_file(name).is_file()
 
 
 def weights_file(name: str) -> Path:
@@ -150,11 +155,15 @@ def weights_file(name: str) -> Path:
 
 def _weights(name: str) -> Any:
     """Torchvision's record of the weights: url, categories. The type is an enum of its own for each detector."""
+    _check_known(name)
+    return _models().get_model_weights(name)["DEFAULT"]
+
+
+def _check_known(name: str) -> None:
     if name not in TORCHVISION_MB:
         near = difflib.get_close_matches(name, DETECTORS, n=1, cutoff=0.5)
         hint = f" (did you mean {near[0]}?)" if near else ""
         raise InputError(f"detector: {name!r} is not known{hint}; wanted one of {', '.join(DETECTORS)}")
-    return _models().get_model_weights(name)["DEFAULT"]
 
 
 def _models() -> Any:

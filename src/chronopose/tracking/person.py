@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torchvision.ops import nms
+from torch import nn
 
 from chronopose.clips.letterbox import letterbox
 from chronopose.core import geometry
 from chronopose.core.errors import InputError
-from chronopose.core.types import Pixels
+from chronopose.core.types import Floats, Pixels
 from chronopose.tracking.tracker import Detections
 
 _MULTIPLE = 32
@@ -76,7 +76,7 @@ class PersonDetector:
                 with torch.inference_mode():
                     output = self.model(pixels.to(self.device))
                     logit = self.score_scale * output.logit.float() + self.score_shift
-                    score, boxes = logit.sigmoid().cpu(), output.boxes.float().cpu()
+                    score, boxes = logit.sigmoid().cpu().numpy(), output.boxes.float().cpu().numpy()
                 for row, number in enumerate(part):
                     found[number] = self._persons(score[row], boxes[row], boxed[row][1], frames[number].shape[:2])
         return [one for one in found if one is not None]
@@ -90,11 +90,13 @@ class PersonDetector:
         height, width = (max(-(-(round(side * scale) - 1) // _MULTIPLE), 1) * _MULTIPLE for side in frame.shape[:2])
         return height, width
 
-    def _persons(self, score: Tensor, boxes: Tensor, crop_to_image: Any, size: tuple[int, ...]) -> Detections:
-        kept = torch.nonzero(score >= self.score)[:, 0]
-        kept = kept[nms(boxes[kept], score[kept], self.overlap)][:_MOST]
-        corners = geometry.apply(crop_to_image, boxes[kept].numpy().reshape(-1, 2, 2).astype(np.float64))
+    def _persons(self, score: Floats, boxes: Floats, crop_to_image: Any, size: tuple[int, ...]) -> Detections:
+        kept = np.flatnonzero(score >= self.score)
+        sides = np.concatenate([boxes[kept, :2], boxes[kept, 2:] - boxes[kept, :2]], axis=1)
+        best: Any = cv2.dnn.NMSBoxes(sides.tolist(), score[kept].tolist(), 0.0, self.overlap, top_k=0)
+        kept = kept[np.asarray(best, dtype=np.intp)][:_MOST]
+        corners = geometry.apply(crop_to_image, boxes[kept].reshape(-1, 2, 2).astype(np.float64))
         edge = np.array([size[1], size[0]]) - 0.5
         inside = np.clip(corners, -0.5, edge).reshape(-1, 4)
         alive = (geometry.box_size(inside) > 1).all(axis=1)
-        return Detections(inside[alive].astype(np.float32), score[kept].numpy()[alive].astype(np.float32))
+        return Detections(inside[alive].astype(np.float32), score[kept][alive].astype(np.float32))
