@@ -49,7 +49,7 @@ WAYS = (
     ("openvino", "bf16"),
     ("openvino", "int8"),
 )
-ROUNDS, IN_A_ROW = 5, 2
+ROUNDS, IN_A_ROW = 3, 10
 YOLO_SIZE = (384, 640)
 
 ABOUT = """
