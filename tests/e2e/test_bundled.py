@@ -3,16 +3,25 @@
 import json
 import re
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
+import torch
 
 from chronopose import formats
 from chronopose.cli.__main__ import run
+from chronopose.clips.contract import moving_of
+from chronopose.clips.moving import Moving
+from chronopose.core.types import Floats, Frame
 from chronopose.data.synthetic import SyntheticConfig, render_clip, truth
 from chronopose.inference.estimator import load
+from chronopose.inference.predictor import Predictor
+from chronopose.inference.stream import PoseStream, StreamConfig
 from chronopose.metrics.pck import pck, tight_box_size
 from chronopose.models import checkpoint
+from chronopose.runtimes.in_torch import TorchRuntime
+from chronopose.tracking.detector import BoxFile
 from chronopose.video.writer import VideoWriter
 
 SHIPPED = ("dsta-small", "ftp-small", "listpose-small", "person-small")
@@ -41,6 +50,43 @@ def test_the_doctor_misses_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_default_model_shows_frames_before_and_after() -> None:
     spec = load().model.spec
     assert min(spec.offsets) < 0 < max(spec.offsets)
+
+
+def test_tokens_moved_to_the_key_frames_box_answer_nearly_as_crops_cut_with_it() -> None:
+    # Two or three people walk past each other; anchors are renewed every few frames.
+    config = SyntheticConfig(seed=2000, frames=24, width=640, height=360, people=(2, 3), motions=("crossing",))
+    frames = [Frame(i, i / config.fps, picture) for i, picture in enumerate(render_clip(config, 0).frames)]
+    boxes = BoxFile(
+        {
+            frame.frame: (
+                np.array([pose.box for pose in frame.poses]),
+                np.ones(len(frame.poses)),
+                np.array([pose.track_id for pose in frame.poses]),
+            )
+            for frame in truth(config, 0)
+        }
+    )
+    model = load(backend="torch").model
+    moving = moving_of(model)
+    assert moving is not None
+    unmoved = Moving(torch.zeros_like(moving.generators))
+
+    def joints(crop: Literal["exact", "locked"], way: Moving | None = None) -> tuple[Floats, Floats, int]:
+        runtime = TorchRuntime(model, torch.device("cpu"), moving=way)
+        stream = PoseStream(Predictor(runtime), boxes, StreamConfig(crop=crop))
+        poses = [pose for answer in stream.over(frames) for pose in answer.poses]
+        size = np.array([(pose.box[2:] - pose.box[:2]).max() for pose in poses])
+        return np.stack([pose.xy for pose in poses]), size, stream.encoded
+
+    exact, size, crops = joints("exact")
+    apart = {}
+    for name, way in (("moved", moving), ("as they are", unmoved)):
+        xy, _, encoded = joints("locked", way)
+        assert encoded == len(xy)  # each person once in each frame
+        apart[name] = float((np.linalg.norm(xy - exact, axis=-1).mean(axis=1) / size).mean())
+    assert crops > 4.5 * len(exact)
+    assert apart["moved"] < 0.02  # of the person's size
+    assert apart["moved"] < 0.65 * apart["as they are"]
 
 
 def test_the_demo_finds_the_persons_of_its_clip(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
