@@ -1,11 +1,11 @@
 """Graphs opened in onnxruntime or OpenVINO: arrays in by name, arrays out; threads and precision are set here alone."""
 
+import importlib
 import importlib.util
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -68,7 +68,7 @@ def computed_by(backend: Backend, precision: Precision) -> str:
     processor = platform.processor() or platform.machine()
     if backend == "openvino":
         processor = openvino_core().get_property("CPU", "FULL_DEVICE_NAME")
-    return f"{backend} {metadata.version(backend)} {precision} {processor}"
+    return f"{backend} {importlib.import_module(backend).__version__} {precision} {processor}"
 
 
 def opened(graph: bytes, weights: bytes, backend: Backend, precision: Precision, where: str) -> Session:
