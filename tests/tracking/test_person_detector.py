@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
+import torchvision
 from torch import Tensor, nn
 
 from chronopose.core import geometry
@@ -13,7 +14,7 @@ from chronopose.core.errors import InputError
 from chronopose.core.types import Pixels
 from chronopose.inference.finding import choose_detector
 from chronopose.tracking.detector import Detector
-from chronopose.tracking.person import PersonDetector
+from chronopose.tracking.person import PersonDetector, _singles
 
 
 class Answer(NamedTuple):
@@ -93,3 +94,14 @@ def test_the_bundled_weights_find_nobody_in_an_empty_picture() -> None:
     detector = choose_detector("bundled")
     answer = detector([np.full((120, 160, 3), 90, dtype=np.uint8)])[0]
     assert (answer.scores < 0.5).all()
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 40, 200])
+def test_doubles_are_those_that_torchvision_finds(count: int) -> None:
+    random = np.random.default_rng(count)
+    for _ in range(10):
+        middle, half = random.uniform(0, 300, (count, 2)), random.uniform(3, 60, (count, 2))
+        boxes = np.concatenate([middle - half, middle + half], axis=1).astype(np.float32)
+        score = random.uniform(0.1, 1, count).astype(np.float32)
+        wanted = torchvision.ops.nms(torch.from_numpy(boxes), torch.from_numpy(score), 0.55)
+        assert _singles(boxes, score, 0.55).tolist() == wanted.tolist()
