@@ -170,6 +170,18 @@ def test_a_model_that_moves_its_features_encodes_a_walker_once_a_frame() -> None
     assert (stream.encoded, exact.encoded) == (20, 20 * 5 - 2 * (2 + 1))
 
 
+def test_features_are_not_moved_as_far_as_a_box_jumps() -> None:
+    boxes = drifting(20, 0.0)
+    boxes[10] += np.array([-5, -10, 5, 10])  # half as large again for a frame
+    stream = PoseStream(movable(), given(boxes), StreamConfig())
+    exact = PoseStream(movable(), given(boxes), StreamConfig(crop="exact"))
+    frames = as_frames(rendered(20).frames)
+    found, wanted = list(stream.over(frames)), list(exact.over(frames))
+    # Frame 10 in the boxes before and after it too, and 8, 9, 11 and 12 in its own.
+    assert stream.encoded == 20 + 1 + 4 + 1
+    np.testing.assert_allclose(joints(found), joints(wanted), atol=1e-3)
+
+
 def test_windows_show_moved_features_where_the_anchor_is_another() -> None:
     frames, boxes = as_frames(rendered(20).frames), given(drifting(20, 1.0))
     moved = joints(list(PoseStream(movable(), boxes, StreamConfig(drift=0.11)).over(frames)))

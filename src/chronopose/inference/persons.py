@@ -14,6 +14,11 @@ AHEAD = 0.5
 The walker then comes towards its middle first, so that it lasts longer, and crops are centred as well on average."""
 
 
+REACH = 0.2
+"""How far features are moved from one crop to another, told as the drift is. Beyond it, where a box jumps or doubles
+for a frame, a move is a guess, and the frame is encoded anew."""
+
+
 class Anchor(NamedTuple):
     """The box that a person's crops are cut with, under a number of its own."""
 
@@ -66,7 +71,7 @@ class Anchors:
         if held is None or frame - held.seen > self._patience:
             held = self._anew(box, frame)
         else:
-            strayed = _strayed(box, held.anchor.box, self._aspect)
+            strayed = apart(box, held.anchor.box, self._aspect)
             if strayed > self._drift:
                 way = (box - held.anchor.box).reshape(2, 2).mean(axis=0)
                 held = self._anew(box + np.tile(way, 2) * (AHEAD * self._drift / strayed), frame)
@@ -92,8 +97,8 @@ class Anchors:
         self._held = {int(track): _Held(anchors[int(number)], int(seen)) for track, number, seen in current}
 
 
-def _strayed(box: Floats, anchor: Floats, aspect: float) -> float:
-    """How far a box's crop lies from its anchor's: the centre's shift over the longer side, or the change of size."""
+def apart(box: Floats, anchor: Floats, aspect: float) -> float:
+    """How far a box's crop lies from an anchor's: the centre's shift over the longer side, or the change of size."""
     (centre, size), (anchor_centre, anchor_size) = _crop(box, aspect), _crop(anchor, aspect)
     shift = np.abs(centre - anchor_centre).max() / (anchor_size * max(aspect, 1.0))
     return float(max(shift, abs(np.log(size / anchor_size))))

@@ -8,8 +8,9 @@ A feature belongs to a frame and an *anchor*, the box that the frame was cropped
 frame's own box is the anchor of its whole window, as the paper has it, and a frame is encoded once for every key frame
 that shows it. With `crop="locked"` a person keeps an anchor until the box has drifted from it by more than `drift`. A
 model that can move its features (`Runtime.moving`) is then shown each frame as it was encoded in the frame's own
-anchor, moved to the key frame's: every frame is encoded once, however a person walks. For others the frames around a
-key frame with a new anchor are encoded anew. All are the same code: exact is a drift of 0, and nothing moved.
+anchor, moved to the key frame's: every frame is encoded once, however a person walks. For others, and where a box
+jumps, the frames around a key frame with a new anchor are encoded anew. All are the same code: exact is a drift of 0,
+and nothing moved.
 
 A window model is asked for all windows of a chunk in one call. A recurrent model is shown single frames: those of a
 chunk are encoded in one batch too, then fused one after the other, all persons of a frame together, each from the state
@@ -35,7 +36,7 @@ from chronopose.clips.contract import ClipSpec
 from chronopose.core.errors import InputError
 from chronopose.core.types import Floats, Frame, FramePoses, Pixels, Pose
 from chronopose.inference.features import Features, Slot, alike, crops_of
-from chronopose.inference.persons import Anchor, Anchors, Person
+from chronopose.inference.persons import REACH, Anchor, Anchors, Person, apart
 from chronopose.inference.predictor import Joints, Predictor, in_image, joined
 from chronopose.inference.stages import Measure, unmeasured
 from chronopose.inference.states import TrackStates
@@ -305,13 +306,22 @@ class PoseStream:
 
     def _windows(self, asked: Sequence[Person]) -> dict[Person, list[Slot]]:
         """What each person's window is made of."""
-        own = {}
-        if self._moves:
-            own = {(one.track, one.frame): one.anchor for persons in self._persons.values() for one in persons}
+        if not self._moves:
+            return {one: [Slot(one.anchor, frame) for frame in self._window(one.frame)] for one in asked}
+        own = {(one.track, one.frame): one.anchor for persons in self._persons.values() for one in persons}
         return {
-            one: [Slot(own.get((one.track, frame), one.anchor), frame) for frame in self._window(one.frame)]
+            one: [
+                Slot(self._near(own.get((one.track, frame), one.anchor), one.anchor), frame)
+                for frame in self._window(one.frame)
+            ]
             for one in asked
         }
+
+    def _near(self, own: Anchor, key: Anchor) -> Anchor:
+        """The anchor that a window's frame is encoded in: its own, or the key frame's where that lies too far off."""
+        if own.number == key.number or apart(own.box, key.box, self.spec.width / self.spec.height) <= REACH:
+            return own
+        return key
 
     def _window(self, key: int) -> tuple[int, ...]:
         return self.spec.window(key, self._frames[0].index, min(self._tracked, key + self.look_ahead))
