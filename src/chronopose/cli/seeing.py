@@ -40,7 +40,8 @@ class Seeing:
     detect_every
         Run the detector on every N-th frame and track between.
     crop
-        locked: encode each frame once while a person stays near an anchor box. exact: crop each window anew.
+        locked: encode each frame once while a person stays near an anchor box, or the model can move what it has
+        seen to another box, as dsta-small can. exact: crop each window anew.
     drift
         How far a person's crop may stray from the anchor's, as a fraction of its size.
     max_persons

@@ -49,8 +49,9 @@ class StreamConfig:
     """How a stream looks for persons and crops them.
 
     Args:
-        crop: "locked" encodes each frame once while a person stays near an anchor box; "exact" crops every window with
-            its key frame's own box, as is always done for recurrent models.
+        crop: "locked" encodes each frame once while a person stays near an anchor box, and always where the model
+            moves its features; "exact" crops every window with its key frame's own box, as is always done for
+            recurrent models.
         drift: how far a box may stray from its anchor before it is anchored anew: its centre, as a fraction of the
             crop's longer side, or the crop's size. The swing of a walker's arms changes neither.
         detect_every: run the detector on every N-th frame; the tracker predicts the boxes between.
