@@ -13,7 +13,6 @@ AHEAD = 0.5
 """How far before a person that has walked away from the anchor the next one is put, as a share of the drift allowed.
 The walker then comes towards its middle first, so that it lasts longer, and crops are centred as well on average."""
 
-
 REACH = 0.2
 """How far features are moved from one crop to another, told as the drift is. Beyond it, where a box jumps or doubles
 for a frame, a move is a guess, and the frame is encoded anew."""
@@ -71,12 +70,16 @@ class Anchors:
         if held is None or frame - held.seen > self._patience:
             held = self._anew(box, frame)
         else:
-            strayed = apart(box, held.anchor.box, self._aspect)
+            strayed = _apart(box, held.anchor.box, self._aspect)
             if strayed > self._drift:
                 way = (box - held.anchor.box).reshape(2, 2).mean(axis=0)
                 held = self._anew(box + np.tile(way, 2) * (AHEAD * self._drift / strayed), frame)
         self._held[track] = held._replace(seen=frame)
         return held.anchor
+
+    def near(self, own: Anchor, key: Anchor) -> Anchor:
+        """The anchor that a window's frame is encoded in: its own, or the key frame's where that lies too far off."""
+        return own if own.number == key.number or _apart(own.box, key.box, self._aspect) <= REACH else key
 
     def _anew(self, box: NDArray[Any], frame: int) -> _Held:
         self._next += 1
@@ -97,7 +100,7 @@ class Anchors:
         self._held = {int(track): _Held(anchors[int(number)], int(seen)) for track, number, seen in current}
 
 
-def apart(box: Floats, anchor: Floats, aspect: float) -> float:
+def _apart(box: Floats, anchor: Floats, aspect: float) -> float:
     """How far a box's crop lies from an anchor's: the centre's shift over the longer side, or the change of size."""
     (centre, size), (anchor_centre, anchor_size) = _crop(box, aspect), _crop(anchor, aspect)
     shift = np.abs(centre - anchor_centre).max() / (anchor_size * max(aspect, 1.0))

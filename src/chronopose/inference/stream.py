@@ -36,7 +36,7 @@ from chronopose.clips.contract import ClipSpec
 from chronopose.core.errors import InputError
 from chronopose.core.types import Floats, Frame, FramePoses, Pixels, Pose
 from chronopose.inference.features import Features, Slot, alike, crops_of
-from chronopose.inference.persons import REACH, Anchor, Anchors, Person, apart
+from chronopose.inference.persons import Anchor, Anchors, Person
 from chronopose.inference.predictor import Joints, Predictor, in_image, joined
 from chronopose.inference.stages import Measure, unmeasured
 from chronopose.inference.states import TrackStates
@@ -307,22 +307,16 @@ class PoseStream:
 
     def _windows(self, asked: Sequence[Person]) -> dict[Person, list[Slot]]:
         """What each person's window is made of."""
-        if not self._moves:
-            return {one: [Slot(one.anchor, frame) for frame in self._window(one.frame)] for one in asked}
-        own = {(one.track, one.frame): one.anchor for persons in self._persons.values() for one in persons}
+        own = {}
+        if self._moves:
+            own = {(one.track, one.frame): one.anchor for persons in self._persons.values() for one in persons}
         return {
             one: [
-                Slot(self._near(own.get((one.track, frame), one.anchor), one.anchor), frame)
+                Slot(self._anchors.near(own.get((one.track, frame), one.anchor), one.anchor), frame)
                 for frame in self._window(one.frame)
             ]
             for one in asked
         }
-
-    def _near(self, own: Anchor, key: Anchor) -> Anchor:
-        """The anchor that a window's frame is encoded in: its own, or the key frame's where that lies too far off."""
-        if own.number == key.number or apart(own.box, key.box, self.spec.width / self.spec.height) <= REACH:
-            return own
-        return key
 
     def _window(self, key: int) -> tuple[int, ...]:
         return self.spec.window(key, self._frames[0].index, min(self._tracked, key + self.look_ahead))

@@ -141,7 +141,7 @@ def describe(loaded: Checkpoint, *, pair: bool, source: str = "") -> About:
         feature=tuple(features.shape[1:]),
         state=tuple(after.tokens.shape[1:]) if recurrent else (),
         sigma=output.sigma is not None,
-        moving=() if moving is None else tuple(float(f"{one:.8g}") for one in moving.generators.flatten()),
+        moving=() if moving is None else tuple(float(f"{one:.8g}") for one in moving.generators.flatten().tolist()),
         card=loaded.card,
         source=source,
     )

@@ -31,7 +31,8 @@ class TorchRuntime:
         model: a pose model and module; it is moved to the device.
         device: where it runs.
         precision: "fp32" or "bf16".
-        moving: how features change as their crop moves, where the model knows it.
+        moving: how features change as their crop moves, where the plain model knows it: a copy made faster may have
+            its weights laid out so that none can be read.
     """
 
     name: Backend = "torch"

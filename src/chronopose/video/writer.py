@@ -175,7 +175,7 @@ class VideoWriter:
         context.thread_count = min(os.cpu_count() or 1, 4)
         if encoder == "libx264":
             # Motion found to a coarser step than veryfast's own, one picture between two in place of up to three: two
-            # thirds of the time for 9 % more bytes (benchmarks/crops.md).
+            # thirds of the time for a few more bytes (benchmarks/crops.md).
             context.options = {"crf": "20", "preset": "veryfast", "x264-params": "subme=1:bframes=1"}
         else:
             context.bit_rate = max(500_000, int(0.1 * context.width * context.height * fps))
