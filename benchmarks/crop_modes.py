@@ -12,7 +12,6 @@ import sys
 import time
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from chronopose.clips.contract import moving_of
@@ -87,7 +86,7 @@ def accuracy(predictor: Predictor, clips: list[Scene], answers: list[list[FrameP
     """PCK over all clips, weighted by their poses."""
     shares, weights = [], []
     for (_, true, _), poses in zip(clips, answers):
-        answered = PoseSequence(info=true.info, skeleton=predictor.model.skeleton, frames=tuple(poses))
+        answered = PoseSequence(info=true.info, skeleton=predictor.skeleton, frames=tuple(poses))
         shares.append(compare(answered, true).pck.mean_points)
         weights.append(sum(len(frame.poses) for frame in poses))
     return np.average(shares, axis=0, weights=weights)
@@ -113,16 +112,16 @@ def predictors(name: str) -> dict[str, Predictor]:
     moving = moving_of(model)
     if moving is None:
         raise SystemExit(f"{name} cannot move its features: locked crops are those of benchmarks/streaming.py")
-    ways = {"moved": moving, "anew": None, "as they are": Moving(torch.zeros_like(moving.generators))}
-    plain = faster(model, torch.device("cpu"))
-    return {way: Predictor(TorchRuntime(plain, torch.device("cpu"), moving=one)) for way, one in ways.items()}
+    ways = {"moved": moving, "anew": None, "as they are": Moving(np.zeros_like(moving.generators))}
+    plain = faster(model)
+    return {way: Predictor(TorchRuntime(plain, moving=one)) for way, one in ways.items()}
 
 
 def main(model: str) -> None:
     """Prints the table."""
     shown = predictors(model)
     predictor = shown["moved"]
-    offsets = " ".join(map(str, predictor.model.spec.offsets))
+    offsets = " ".join(map(str, predictor.spec.offsets))
     print(f"""# Locked against exact crops
 
 `python benchmarks/crop_modes.py {model}`: {CLIPS} drawn clips of {FRAMES} frames a scene, true boxes with 2 % jitter,

@@ -23,11 +23,13 @@ from passes import FAR, TALL_PX, Array, Judged, Mask, Networks
 from chronopose.core.errors import InputError
 from chronopose.core.files import replacing
 from chronopose.data.coco import CocoPeople
+from chronopose.formats import weights_file
 from chronopose.inference.estimator import load
 from chronopose.metrics import bootstrap, calibration
 from chronopose.metrics.detection import Found, total
 from chronopose.metrics.pck import correct_joints, tight_box_size, torso_size
 from chronopose.models import checkpoint
+from chronopose.runtimes.in_torch import TorchPersons
 from chronopose.tracking.person import PersonDetector
 from chronopose.tracking.tracker import TrackerConfig
 
@@ -122,8 +124,8 @@ def measured(arguments: argparse.Namespace, networks: Networks, limit: int | Non
     if arguments.real_persons:
         people = CocoPeople(arguments.real_persons)
         sets["real_persons"] = passes.real_persons(people, networks, limit)
-        model, device = checkpoint.load(arguments.detector).model, str(networks.model.device)
-        found = passes.detected(people, PersonDetector(model, device, score=min(SCORES)), SCORES, limit)
+        persons = TorchPersons(checkpoint.load(arguments.detector).model, networks.model.device)
+        found = passes.detected(people, PersonDetector(persons, score=min(SCORES)), SCORES, limit)
     if arguments.rendered:
         sets["rendered"] = passes.rendered(arguments.rendered, networks, limit)
     scores = {
@@ -245,10 +247,10 @@ def page(arguments: argparse.Namespace) -> str:
     limit: int | None = arguments.limit
     with torch.inference_mode():
         results = measured(arguments, networks, limit)
-    spec = pose.model.spec
+    spec = pose.spec
     ablation = "the same network, shown the key frame in every place of its window"
     if single:
-        ablation = f"{identity(arguments.single)}, offsets {listed(single.model.spec.offsets)}, a network of its own"
+        ablation = f"{identity(arguments.single)}, offsets {listed(single.spec.offsets)}, a network of its own"
     few = f", **of each data set the first {limit} persons and pictures only**" if limit is not None else ""
     parts = [
         f"""# The default models
@@ -270,7 +272,7 @@ def page(arguments: argparse.Namespace) -> str:
 
 def identity(weights: str) -> str:
     """A name that says which weights they are, on any machine."""
-    file = checkpoint.locate(weights)
+    file = weights_file.locate(weights)
     return f"{file.stem} ({hashlib.sha256(file.read_bytes()).hexdigest()[:12]})"
 
 

@@ -17,6 +17,7 @@ import torch
 from chronopose.data.coco import CocoPeople, Photograph
 from chronopose.metrics.detection import match, taller_than, total
 from chronopose.models import checkpoint
+from chronopose.runtimes.in_torch import TorchPersons
 from chronopose.tracking.person import PersonDetector
 
 TALL_PX = 96.0
@@ -44,7 +45,7 @@ def table(model: torch.nn.Module, photographs: list[Photograph], sides: Sequence
     """Prints recall and precision for each size of the network's picture and each least score."""
     print("| long side | score | recall | precision | persons | ms/photo |\n|---|---|---|---|---|---|")
     for side in sides:
-        detector = PersonDetector(model, score=min(SCORES), long_side=side)
+        detector = PersonDetector(TorchPersons(model), score=min(SCORES), long_side=side)
         start = time.perf_counter()
         answers = [detector([photograph.pixels])[0] for photograph in photographs]
         spent_ms = (time.perf_counter() - start) / len(photographs) * 1000

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from chronopose.clips.contract import LabelledClip
 from chronopose.clips.crop import crop_clip
+from chronopose.clips.spec import LabelledClip
 from chronopose.core.errors import InputError
 from chronopose.core.geometry import box_around, box_size
 from chronopose.core.skeleton import Skeleton
@@ -76,14 +76,14 @@ class Networks:
 
     def __init__(self, model: Predictor, single: Predictor | None) -> None:
         self.model, self.single = model, single
-        if single is not None and single.model.skeleton.joints != model.model.skeleton.joints:
+        if single is not None and single.skeleton.joints != model.skeleton.joints:
             raise InputError("--single: its joints must be those of --pose")
-        wanted = set(model.model.spec.offsets) | (set(single.model.spec.offsets) if single is not None else set())
+        wanted = set(model.spec.offsets) | (set(single.spec.offsets) if single is not None else set())
         self.offsets = tuple(sorted(wanted))
 
     def __call__(self, clips: Sequence[LabelledClip]) -> dict[str, Joints]:
         """Joints of the clips' key frames by "model" and by "single"; a picture shown twice is encoded once."""
-        spec = self.model.model.spec
+        spec = self.model.spec
         crops: list[Pixels] = []
         windows: list[list[int]] = []
         transforms: list[Array] = []
@@ -103,7 +103,7 @@ class Networks:
         if self.single is None:
             key = np.repeat(window[:, spec.key, None], window.shape[1], axis=1)
             return answers | {"single": self.model.joints(features[key], to_image)}
-        alone = self.single.model.spec
+        alone = self.single.spec
         cuts = [crop_clip([c.frames[self.offsets.index(o)] for o in alone.offsets], c.box, alone) for c in clips]
         pixels, places = np.stack([c.pixels for c in cuts]), np.stack([c.crop_to_image[alone.key] for c in cuts])
         return answers | {"single": self.single.clips(pixels, places)}
@@ -134,7 +134,7 @@ def look(dataset: PoseDataset, networks: Networks, limit: int | None) -> Pass:
     if count == 0:
         raise InputError(f"{dataset.name}: no labelled persons to judge")
     key = networks.offsets.index(0)
-    others = [i for i, o in enumerate(networks.offsets) if i != key and o in networks.model.model.spec.offsets]
+    others = [i for i, o in enumerate(networks.offsets) if i != key and o in networks.model.spec.offsets]
     truth, box, elsewhere = [], [], []
     answers: dict[str, list[Joints]] = {"model": [], "single": []}
     for start in range(0, count, BATCH):
@@ -148,7 +148,7 @@ def look(dataset: PoseDataset, networks: Networks, limit: int | None) -> Pass:
     print(file=sys.stderr)
 
     def moved(parts: list[Floats]) -> Array:
-        joints = dataset.skeleton.gather(np.concatenate(parts), networks.model.model.skeleton)
+        joints = dataset.skeleton.gather(np.concatenate(parts), networks.model.skeleton)
         return joints.astype(np.float64)
 
     sigmas = {name: [joints.sigma for joints in parts if joints.sigma is not None] for name, parts in answers.items()}
@@ -210,7 +210,7 @@ def real_persons(dataset: CocoPeople, networks: Networks, limit: int | None) -> 
 
 def rendered(folder: Path, networks: Networks, limit: int | None) -> Judged:
     """Rendered clips; joints outside the frame are no labels, and the mean pose is that of the same persons."""
-    dataset = RenderedClips(folder, skeleton=networks.model.model.skeleton.name)
+    dataset = RenderedClips(folder, skeleton=networks.model.skeleton.name)
     seen = look(dataset, networks, limit)
     numbers = range(len(seen.truth))
     visibility = np.stack([dataset.visibility(number) for number in numbers])

@@ -36,6 +36,7 @@ from chronopose.inference.estimator import load
 from chronopose.models import network_of
 from chronopose.recipes.presets import PRESETS
 from chronopose.runtimes import sessions
+from chronopose.runtimes.contract import State
 from chronopose.runtimes.quantise import quantised
 
 PERSONS = (1, 4, 10)
@@ -158,18 +159,22 @@ def of_ours(name: str) -> Iterator[tuple[str, Callable[[int], Step]]]:
     for backend, precision in (("torch", "fp32"), *WAYS):
         if backend != "torch" and not _able(backend, precision):
             continue
-        predictor = load(name, device="cpu", backend=backend, precision=precision).predictor  # type: ignore[arg-type]
-        spec = predictor.model.spec
+        opened = load(name, device="cpu", backend=backend, precision=precision)  # type: ignore[arg-type]
+        runtime, spec = opened.predictor.runtime, opened.predictor.spec
 
-        def step(count: int, predictor: Any = predictor, spec: Any = spec) -> Step:
+        def step(count: int, runtime: Any = runtime, spec: Any = spec) -> Step:
             crops = np.ascontiguousarray(noise(count, (spec.height, spec.width)).transpose(0, 2, 3, 1))
             frames = 1 if spec.recurrent else len(spec.offsets)
-            before = predictor.encode(crops)[:, None].repeat_interleave(frames - 1, dim=1) if frames > 1 else None
-            state = predictor.runtime.fresh(count) if spec.recurrent else None
+            rows = runtime.encode(crops)
+            before = [[rows[person : person + 1]] * (frames - 1) for person in range(count)]
+            state = None
+            if spec.recurrent:
+                state = State(runtime.joined([runtime.fresh()] * count), np.zeros(count, dtype=np.bool_))
 
             def once() -> object:
-                features = predictor.encode(crops)[:, None]
-                return predictor.fuse(features if before is None else torch.cat([before, features], dim=1), state)
+                new = runtime.encode(crops)
+                shown = [row for person in range(count) for row in (*before[person], new[person : person + 1])]
+                return runtime.fuse(runtime.joined(shown).reshape(count, frames, *new.shape[1:]), state)
 
             return once
 

@@ -34,10 +34,10 @@ from chronopose.data.lspet import LSPExtended
 from chronopose.data.renamed import Renamed, renamed
 from chronopose.data.videos import VideoClips
 from chronopose.evaluation.persons import Answers, answer, score
+from chronopose.formats.weights_file import locate
 from chronopose.inference.estimator import load
 from chronopose.metrics.conventions import THRESHOLDS
 from chronopose.metrics.pck import GROUPS
-from chronopose.models.checkpoint import locate
 from chronopose.recipes import finetune
 
 Measured = tuple[int | None, dict[str, list[float]], Path]

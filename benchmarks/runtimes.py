@@ -39,7 +39,7 @@ VARIANTS = (
 
 def runtimes(name: str) -> dict[str, object]:
     """Every variant that this machine can run, plain torch first."""
-    found: dict[str, object] = {"torch, plain": TorchRuntime(checkpoint.load(name).model, torch.device("cpu"))}
+    found: dict[str, object] = {"torch, plain": TorchRuntime(checkpoint.load(name).model)}
     for backend, precision in VARIANTS:
         try:
             opened = choosing.opened(name, backend=backend, precision=precision, notify=print)
@@ -66,18 +66,20 @@ def times(found: dict[str, object], rounds: int) -> dict[str, list[float]]:
     """For each variant: encode per crop at batch 1 and 8, fuse per window at batch 1 and 8, in milliseconds."""
     some = next(iter(found.values()))
     frames = 1 if some.spec.recurrent else len(some.spec.offsets)
-    crops = torch.from_numpy(sample.crops(some.spec, 8)).permute(0, 3, 1, 2)
+    crops = sample.crops(some.spec, 8)
     columns: dict[str, list[float]] = {name: [] for name in found}
-    with torch.inference_mode():
-        windows = some.encode(crops)[:, None].repeat(1, frames, *[1] * (some.encode(crops).ndim - 1))
-        for batch in (1, 8):
-            calls = {name: lambda one=one, batch=batch: one.encode(crops[:batch]) for name, one in found.items()}
-            for name, spent in in_turn(calls, rounds).items():
-                columns[name].append(spent / batch)
-        for batch in (1, 8):
-            calls = {name: lambda one=one, batch=batch: one.fuse(windows[:batch]) for name, one in found.items()}
-            for name, spent in in_turn(calls, rounds).items():
-                columns[name].append(spent / batch)
+    shown = some.to_host(some.encode(crops))[:, None].repeat(frames, axis=1)
+    windows = {name: one.from_host(shown) for name, one in found.items()}
+    for batch in (1, 8):
+        calls = {name: lambda one=one, batch=batch: one.encode(crops[:batch]) for name, one in found.items()}
+        for name, spent in in_turn(calls, rounds).items():
+            columns[name].append(spent / batch)
+    for batch in (1, 8):
+        calls = {
+            name: lambda one=one, name=name, batch=batch: one.fuse(windows[name][:batch]) for name, one in found.items()
+        }
+        for name, spent in in_turn(calls, rounds).items():
+            columns[name].append(spent / batch)
     return columns
 
 

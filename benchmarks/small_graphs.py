@@ -95,7 +95,7 @@ def main() -> None:
     show("Fuse: attention over five places", attention, rounds)
     usual = ways["place by place"]
     for graph in ("encode", "fuse"):
-        for precision in ("fp32", "bf16"):
+        for precision in ("fp32", "bf16") if sessions.has_bf16() else ("fp32",):
             sessions_of = {
                 "free sizes": opened(usual[graph], "openvino", precision, small=0),
                 "fixed sizes": opened(usual[graph], "openvino", precision),

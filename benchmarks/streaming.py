@@ -139,7 +139,7 @@ def throughput(rounds: int) -> None:
                 took, crops[crop] = steady(predictor, crop, frames)
                 spent.append(took)
         exact, locked = (1e3 * statistics.median(spent) for spent in seconds.values())
-        shown = 1 if predictor.model.spec.recurrent else len(predictor.model.spec.offsets)
+        shown = 1 if predictor.spec.recurrent else len(predictor.spec.offsets)
         print(
             f"| {name.split(',')[0]} | {shown} | {crops['exact']:.1f}, {crops['locked']:.1f} | {exact:.1f}, "
             f"{locked:.1f} | {exact / locked:.2f} | {exact / locked / shown:.2f} |",

@@ -23,6 +23,7 @@ from chronopose.data.portraits import JhmdbPictures
 from chronopose.data.rendered import cut
 from chronopose.formats.shards import Shards
 from chronopose.models import checkpoint
+from chronopose.runtimes.in_torch import TorchPersons
 from chronopose.tracking.person import PersonDetector
 
 Array = NDArray[np.float64]
@@ -79,7 +80,7 @@ def main() -> None:
     parser.add_argument("--jhmdb", type=Path, required=True)
     parser.add_argument("--rendered", type=Path, required=True)
     arguments = parser.parse_args()
-    detector = PersonDetector(checkpoint.load(arguments.weights).model, "cpu", score=0.02)
+    detector = PersonDetector(TorchPersons(checkpoint.load(arguments.weights).model), score=0.02)
     sets = [judge(detector, frames) for frames in (jhmdb_frames(arguments.jhmdb), rendered_frames(arguments.rendered))]
     x = np.concatenate([raw for raw, _, _ in sets])
     y = np.concatenate([right for _, right, _ in sets]).astype(float)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from chronopose.formats import weights_file
 from chronopose.models import checkpoint
 
 
@@ -31,7 +32,7 @@ def main() -> None:
     if arguments.score is not None:
         changed |= dict(zip(("score_scale", "score_shift"), arguments.score, strict=True))
     model.config = replace(model.config, **changed)  # type: ignore[type-var, assignment]
-    card = checkpoint.Card(data=arguments.data, data_licence=arguments.data_licence, notes=tuple(arguments.note))
+    card = weights_file.Card(data=arguments.data, data_licence=arguments.data_licence, notes=tuple(arguments.note))
     checkpoint.save(model, arguments.target, card, dtype=torch.float16)
     print(f"{arguments.target}: {arguments.target.stat().st_size / 1e6:.1f} MB")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chronopose.cli.__main__ import run
-from chronopose.models import checkpoint
+from chronopose.formats import weights_file
 from chronopose.recipes import published
 from chronopose.recipes.presets import PRESETS
 from tests.inference.tiny_pose import rendered, save_tiny, write_video
@@ -18,7 +18,7 @@ FEW = ("dsta-r50-shipped", "listpose-t", "rle-r50")
 def few(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of a table cut down to three presets, because counting all takes half a minute."""
     monkeypatch.setattr(published, "PRESETS", {name: PRESETS[name] for name in FEW})
-    return [*checkpoint.bundled(), *FEW]
+    return [*weights_file.bundled(), *FEW]
 
 
 def test_the_list_has_a_row_for_every_model_with_the_published_figures(

@@ -10,6 +10,7 @@ import pytest
 from chronopose import formats
 from chronopose.cli.__main__ import run
 from chronopose.cli.export import _calibration
+from chronopose.formats import weights_file
 from chronopose.formats.table import read_summary
 from chronopose.models import checkpoint
 from chronopose.runtimes import cache, graph_file
@@ -130,7 +131,7 @@ def test_int8_that_costs_too_much_is_not_written_unless_forced(
     (tmp_path / "b.csv").write_text("frame,x1,y1,x2,y2\n0,50,10,150,230\n1,60,10,150,230\n")
     start = ["export", "dsta-small", "--streaming", "--judge", "drawn", "--limit", "60", "-o", "s.zip", "--int8"]
     loaded = checkpoint.load("dsta-small")
-    source = cache.source_of(checkpoint.locate("dsta-small"), None)
+    source = cache.source_of(weights_file.locate("dsta-small"), None)
     cache.keep(made(loaded, pair=True, source=source), "dsta-small", "fp32")  # so that it is traced once
     told = refused(capsys, *start, str(dark), "b.csv")  # ranges measured on black pictures fit no other
     assert re.search(r"not written: int8 costs \S+ points of PCK@0.2 on 60 persons of drawn", told)

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from chronopose.cli.__main__ import run
+from chronopose.formats import weights_file
 from chronopose.models import checkpoint
 from chronopose.models.baselines import Regression, RegressionConfig
 from chronopose.models.dsta import DSTA
@@ -79,7 +80,7 @@ def test_the_list_has_every_bundled_model_and_every_preset(
     monkeypatch.setattr(presets, "PRESETS", few)
     assert run(["models", "list", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
-    assert [row["name"] for row in rows] == [*checkpoint.bundled(), *few]
+    assert [row["name"] for row in rows] == [*weights_file.bundled(), *few]
     assert all(set(row) >= DOCUMENTED for row in rows)
     assert run(["models", "list"]) == 0
     header, *lines = capsys.readouterr().out.splitlines()
@@ -199,7 +200,7 @@ def test_a_run_starts_from_the_backbone_of_another_model(tmp_path: Path, capsys:
     torch.manual_seed(5)
     backbone = smoke.config().model.backbone
     other = Regression(RegressionConfig(backbone=backbone, height=64, width=64))
-    checkpoint.save(other, tmp_path / "other.safetensors", checkpoint.Card())
+    checkpoint.save(other, tmp_path / "other.safetensors", weights_file.Card())
     assert run(["train", "smoke", *small]) == 0
     trained = checkpoint.load(tmp_path / "run").model.state_dict()
     for name, tensor in other.backbone.named_parameters():

@@ -13,9 +13,11 @@ import pytest
 
 from chronopose import formats
 from chronopose.cli.__main__ import run
+from chronopose.runtimes import graph_file
 from chronopose.video.reader import open_video
 from tests.inference.test_pipeline import stopped_after
 from tests.inference.tiny_pose import identical, rendered, save_listpose, save_tiny, write_video
+from tests.runtimes.tiny_graphs import pair
 
 
 @pytest.fixture(scope="module")
@@ -249,3 +251,16 @@ def test_drawing_over_the_video_itself_is_refused(
     assert run(["draw", video, str(tmp_path / "walk.poses.parquet"), "-o", video]) == 1
     assert "is the video itself" in capsys.readouterr().err
     assert Path(video).read_bytes() == before
+
+
+def test_a_file_of_graphs_is_run_without_torch(video: str, tmp_path: Path) -> None:
+    graphs, boxes = tmp_path / "tiny.zip", box_file(tmp_path / "boxes.csv", ids=False)
+    graph_file.write(pair("dsta"), graphs)
+    code = (
+        "import sys; from chronopose.cli.__main__ import run; "
+        "code = run(sys.argv[1:]); print(code, 'torch' in sys.modules)"
+    )
+    command = ["predict", video, "--model", str(graphs), "--boxes", str(boxes), "-o", str(tmp_path / "out"), "--json"]
+    done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0 False", done.stderr
+    assert len(formats.read(tmp_path / "out" / "walk.poses.parquet")) == frames_in(Path(video)) == 12

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chronopose.clips.augment import AugmentConfig, Example, example
-from chronopose.clips.contract import ClipSpec, LabelledClip
 from chronopose.clips.crop import crop_clip
 from chronopose.clips.occlude import cover
+from chronopose.clips.spec import ClipSpec, LabelledClip
 from chronopose.core.errors import InputError
 from chronopose.core.skeleton import COCO_17, LSP_14, PENN_13, POSETRACK_15, Skeleton
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronopose.clips.contract import ClipSpec
+from chronopose.clips.spec import ClipSpec
 from chronopose.core.errors import InputError
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chronopose.clips.contract import ClipSpec
 from chronopose.clips.crop import crop_clip, cut
+from chronopose.clips.spec import ClipSpec
 from chronopose.core.geometry import apply, compose, crop_to_image, invert
 from chronopose.core.types import Pixels
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chronopose.clips.contract import LabelledClip
+from chronopose.clips.spec import LabelledClip
 from chronopose.core.skeleton import SKELETONS
 from chronopose.data import survey
 from chronopose.data.catalogue import CATALOGUE, open_data, open_labels, splits_in

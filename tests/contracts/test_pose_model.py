@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from chronopose.clips.contract import PoseModel, PoseOutput, RecurrentPoseModel
+from chronopose.formats.weights_file import Card
 from chronopose.layers.backbone import BackboneConfig
 from chronopose.models import MODELS, checkpoint
 from chronopose.models.baselines import RegressionConfig, SimpleBaselineConfig
-from chronopose.models.checkpoint import Card
 from chronopose.models.dsta import DSTAConfig
 from chronopose.models.ftp_pose import FTPPoseConfig
 from chronopose.models.listpose import ListPoseConfig

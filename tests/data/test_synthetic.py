@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chronopose.clips.contract import LabelledClip
+from chronopose.clips.spec import LabelledClip
 from chronopose.core.errors import InputError
 from chronopose.core.skeleton import COCO_17, POSETRACK_15, SKELETONS
 from chronopose.data.dataset import PoseDataset

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from chronopose.clips.augment import AugmentConfig
-from chronopose.clips.contract import ClipSpec, LabelledClip
+from chronopose.clips.spec import ClipSpec, LabelledClip
 from chronopose.core.errors import InputError
 from chronopose.core.skeleton import PENN_13, POSETRACK_15
 from chronopose.data.dataset import PoseDataset

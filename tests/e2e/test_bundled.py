@@ -7,7 +7,6 @@ from typing import Literal
 
 import numpy as np
 import pytest
-import torch
 
 from chronopose import formats
 from chronopose.cli.__main__ import run
@@ -15,11 +14,11 @@ from chronopose.clips.contract import moving_of
 from chronopose.clips.moving import Moving
 from chronopose.core.types import Floats, Frame
 from chronopose.data.synthetic import SyntheticConfig, render_clip, truth
+from chronopose.formats import weights_file
 from chronopose.inference.estimator import load
 from chronopose.inference.predictor import Predictor
 from chronopose.inference.stream import PoseStream, StreamConfig
 from chronopose.metrics.pck import pck, tight_box_size
-from chronopose.models import checkpoint
 from chronopose.runtimes.in_torch import TorchRuntime
 from chronopose.tracking.detector import BoxFile
 from chronopose.video.writer import VideoWriter
@@ -28,7 +27,7 @@ SHIPPED = ("dsta-small", "ftp-small", "listpose-small", "person-small")
 
 
 def test_the_models_ship_in_under_16_mb_each() -> None:
-    sizes = {name: path.stat().st_size for name, path in checkpoint.bundled().items()}
+    sizes = {name: path.stat().st_size for name, path in weights_file.bundled().items()}
     assert set(sizes) == set(SHIPPED)
     assert max(sizes.values()) < 16e6
 
@@ -69,10 +68,10 @@ def test_tokens_moved_to_the_key_frames_box_answer_nearly_as_crops_cut_with_it()
     model = load(backend="torch").model
     moving = moving_of(model)
     assert moving is not None
-    unmoved = Moving(torch.zeros_like(moving.generators))
+    unmoved = Moving(np.zeros_like(moving.generators))
 
     def joints(crop: Literal["exact", "locked"], way: Moving | None = None) -> tuple[Floats, Floats, int]:
-        runtime = TorchRuntime(model, torch.device("cpu"), moving=way)
+        runtime = TorchRuntime(model, moving=way)
         stream = PoseStream(Predictor(runtime), boxes, StreamConfig(crop=crop))
         poses = [pose for answer in stream.over(frames) for pose in answer.poses]
         size = np.array([(pose.box[2:] - pose.box[:2]).max() for pose in poses])

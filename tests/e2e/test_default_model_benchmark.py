@@ -18,6 +18,7 @@ from chronopose.core.skeleton import COCO_17, LSP_14, POSETRACK_15
 from chronopose.data.coco import CocoPeople
 from chronopose.data.rendered import RenderedClips
 from chronopose.evaluation.persons import answer, score
+from chronopose.formats import weights_file
 from chronopose.formats.shards import ClipRecord, shard_path, write_shard
 from chronopose.inference.predictor import Predictor
 from chronopose.layers.backbone import BackboneConfig
@@ -109,7 +110,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_lspet(root / "lspet", rng)
     write_persons(root / "persons", rng)
     write_clips(root / "clips", rng)
-    card = checkpoint.Card(data="nothing", licence="none")
+    card = weights_file.Card(data="nothing", licence="none")
     checkpoint.save(tiny_model((-2, -1, 0, 1, 2)), root / "window.safetensors", card)
     checkpoint.save(tiny_model((0,), seed=1), root / "alone.safetensors", card)
     return root

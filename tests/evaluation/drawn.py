@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from chronopose.clips.contract import ClipSpec, PoseOutput
+from chronopose.clips.contract import PoseOutput
+from chronopose.clips.spec import ClipSpec
 from chronopose.core.skeleton import POSETRACK_15
 from chronopose.data.synthetic import SyntheticConfig, SyntheticPeople
 from chronopose.data.videos import LabelledPerson, LabelledVideo, VideoClips

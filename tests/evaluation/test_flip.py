@@ -5,14 +5,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from chronopose.clips.contract import ClipSpec, PoseOutput
+from chronopose.clips.contract import PoseOutput
+from chronopose.clips.spec import ClipSpec
 from chronopose.core.skeleton import POSETRACK_15
 from chronopose.evaluation.flip import FlipTested
 from chronopose.evaluation.persons import answer
 from chronopose.evaluation.temporal import FewerFrames
 from chronopose.inference.predictor import Predictor
 from tests.evaluation.drawn import drawn_people, tiny_predictor
-from tests.inference.tiny_pose import recurrent
+from tests.inference.tiny_pose import model_in, recurrent
 
 WIDTH = 12
 
@@ -74,7 +75,9 @@ def test_coordinates_scores_and_sigmas_are_averaged() -> None:
         np.testing.assert_allclose(tested.sigma[0, 0, POSETRACK_15.index(name)], [1.5, 1.5])
 
 
-@pytest.mark.parametrize("model", [tiny_predictor().model, FewerFrames(tiny_predictor().model), recurrent().model])
+@pytest.mark.parametrize(
+    "model", [model_in(tiny_predictor()), FewerFrames(model_in(tiny_predictor())), model_in(recurrent())]
+)
 def test_windows_and_recurrent_models_can_be_flip_tested(model: nn.Module) -> None:
     tested = Predictor(FlipTested(model), "cpu")
     pixels = np.random.default_rng(0).integers(
@@ -92,5 +95,5 @@ def test_windows_and_recurrent_models_can_be_flip_tested(model: nn.Module) -> No
 
 
 def test_a_data_set_is_answered_by_it() -> None:
-    tested = answer(Predictor(FlipTested(tiny_predictor().model), "cpu"), drawn_people(), limit=2)
+    tested = answer(Predictor(FlipTested(model_in(tiny_predictor())), "cpu"), drawn_people(), limit=2)
     assert tested.xy.shape == (2, 15, 2) and np.isfinite(tested.xy).all()

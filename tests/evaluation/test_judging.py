@@ -16,11 +16,12 @@ from chronopose.metrics.conventions import BOX, TIGHT
 from chronopose.tracking.tracker import Detections
 from tests.evaluation import test_coco, test_posetrack_truth
 from tests.evaluation.drawn import as_data, drawn_people, middle, tiny_predictor, walking
+from tests.inference.tiny_pose import model_in
 
 
 def test_variants_stand_side_by_side_and_the_last_is_answered(tmp_path: Path) -> None:
     people = drawn_people()
-    model = tiny_predictor().model
+    model = model_in(tiny_predictor())
     variants = {f"{frames}": Predictor(FewerFrames(model, frames), "cpu") for frames in (1, 3)}
     results, answers = judge(JudgedData(people=people, learned=lambda: people), variants, (TIGHT, BOX), limit=3)
     assert list(results) == ["1", "3"]

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from chronopose.clips.contract import ClipSpec, PoseOutput
+from chronopose.clips.contract import PoseOutput
+from chronopose.clips.spec import ClipSpec
 from chronopose.core.errors import InputError
 from chronopose.core.skeleton import POSETRACK_15
 from chronopose.data.synthetic import SyntheticPeople
@@ -15,7 +16,7 @@ from chronopose.evaluation.temporal import FewerFrames, gain
 from chronopose.inference.predictor import Predictor
 from chronopose.metrics.conventions import BOX
 from tests.evaluation.drawn import drawn_people, tiny_predictor
-from tests.inference.tiny_pose import Counting
+from tests.inference.tiny_pose import Counting, model_in
 
 
 @pytest.fixture
@@ -29,29 +30,29 @@ def predictor() -> Predictor:
 
 
 def test_the_ablation_answers_as_the_model_does_where_nothing_moves(predictor: Predictor) -> None:
-    spec = predictor.model.spec
+    spec = predictor.spec
     still = np.random.default_rng(0).integers(0, 255, (2, 1, spec.height, spec.width, 3), dtype=np.uint8)
-    alone = Predictor(FewerFrames(predictor.model), "cpu")
+    alone = Predictor(FewerFrames(model_in(predictor)), "cpu")
     to_image = np.tile(np.eye(2, 3), (2, 1, 1))
     wanted = predictor.clips(np.repeat(still, len(spec.offsets), axis=1), to_image)
     given = alone.clips(still, to_image)
     np.testing.assert_allclose(given.xy, wanted.xy, atol=1e-3)
-    assert alone.model.spec.offsets == (0,) and alone.model.spec.look_ahead == 0
-    called = alone.model(torch.from_numpy(still).permute(0, 1, 4, 2, 3))
+    assert alone.spec.offsets == (0,) and alone.spec.look_ahead == 0
+    called = model_in(alone)(torch.from_numpy(still).permute(0, 1, 4, 2, 3))
     np.testing.assert_allclose(called.xy_crop[:, 0].numpy(force=True), given.xy, atol=1e-3)
 
 
 def test_the_ablation_of_a_recurrent_model_knows_first_frames_alone(people: SyntheticPeople) -> None:
     model = Counting()
     whole, alone = Predictor(model, "cpu"), Predictor(FewerFrames(model), "cpu")
-    assert alone.model.spec.offsets == (0,) and not alone.model.spec.recurrent
+    assert alone.spec.offsets == (0,) and not alone.spec.recurrent
     moving = np.random.default_rng(0).integers(0, 255, (2, 3, 32, 24, 3), dtype=np.uint8)
     to_image = np.tile(np.eye(2, 3), (2, 1, 1))
     assert (whole.clips(moving, to_image).score * 1024 == 3).all()  # the key frame is the last of three
     given = alone.clips(moving[:, 2:], to_image)
     assert (given.score * 1024 == 1).all()
     np.testing.assert_allclose(given.xy, np.broadcast_to(moving[:, 2, ..., 0].mean((1, 2))[:, None, None], (2, 15, 2)))
-    called = alone.model(torch.from_numpy(moving[:, 2:]).permute(0, 1, 4, 2, 3))
+    called = model_in(alone)(torch.from_numpy(moving[:, 2:]).permute(0, 1, 4, 2, 3))
     np.testing.assert_allclose(called.xy_crop[:, 0].numpy(), given.xy)
     answers = [answer(one, people) for one in (whole, alone)]
     np.testing.assert_array_equal(answers[0].truth, answers[1].truth)
@@ -121,7 +122,7 @@ def test_no_frames_and_more_than_the_window_are_refused(frames: int) -> None:
 
 
 def test_all_frames_of_the_window_are_the_model_itself(people: SyntheticPeople, predictor: Predictor) -> None:
-    few = [Predictor(FewerFrames(predictor.model, frames), "cpu") for frames in (3, 1)]
+    few = [Predictor(FewerFrames(model_in(predictor), frames), "cpu") for frames in (3, 1)]
     whole, alone = answer_each(few, people, limit=2)
     wanted = answer(predictor, people, limit=2)
     np.testing.assert_allclose(whole.xy, wanted.xy, atol=1e-3)

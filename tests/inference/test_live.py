@@ -117,7 +117,7 @@ def test_a_recording_plays_at_its_own_pace() -> None:
 @pytest.mark.parametrize("frames", [5, 60])
 def test_poses_and_video_are_kept(frames: int, tmp_path: Path) -> None:
     shown = as_frames((list(rendered(20).frames) * 3)[:frames])
-    with Recording([tmp_path / "a.parquet", tmp_path / "a.mkv"], predictor().model.skeleton, INFO) as recording:
+    with Recording([tmp_path / "a.parquet", tmp_path / "a.mkv"], predictor().skeleton, INFO) as recording:
         answers, _ = run(shown, stream(), drop=False)
         for answer in answers:
             recording.add(answer)
@@ -132,7 +132,7 @@ def test_poses_and_video_are_kept(frames: int, tmp_path: Path) -> None:
 def test_poses_are_kept_when_something_fails_and_half_a_video_is_not(tmp_path: Path) -> None:
     with (
         pytest.raises(RuntimeError, match="mine"),
-        Recording([tmp_path / "a.mp4", tmp_path / "a.parquet"], predictor().model.skeleton, INFO) as recording,
+        Recording([tmp_path / "a.mp4", tmp_path / "a.parquet"], predictor().skeleton, INFO) as recording,
     ):
         for answer in run(as_frames(rendered(12).frames), stream(), drop=False)[0]:
             recording.add(answer)
@@ -158,6 +158,6 @@ def test_files_that_cannot_be_written_are_named_before_anything_runs(
     (tmp_path / "there.parquet").touch()
     before = threading.active_count()
     with pytest.raises(InputError, match=why):
-        Recording([tmp_path / name for name in names], predictor().model.skeleton, INFO)
+        Recording([tmp_path / name for name in names], predictor().skeleton, INFO)
     assert threading.active_count() == before
     assert not list(tmp_path.glob("*.mp4")) and not list(tmp_path.glob(".*"))

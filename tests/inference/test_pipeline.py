@@ -370,7 +370,7 @@ def test_a_recording_that_is_stopped_in_the_midst_of_a_chunk_is_finished_too(add
 
 def test_a_live_source_is_not_gone_on_with(address: str, tmp_path: Path) -> None:
     with ResultStream.create(
-        tmp_path / "live.partial", table.schema(predictor().model.skeleton, poses_of(0).info, {})
+        tmp_path / "live.partial", table.schema(predictor().skeleton, poses_of(0).info, {})
     ) as stream:
         stream.append(poses_of(3).frames, PoseStream(predictor(), FullFrame(), StreamConfig()).state())
     with pytest.raises(InputError, match="a live source cannot go on where it was cut short; use --overwrite"):

@@ -5,15 +5,15 @@ import pytest
 import torch
 
 from chronopose.clips.crop import crop_clip
-from chronopose.core.errors import InputError
 from chronopose.core.geometry import apply, crop_to_image
-from chronopose.inference.predictor import Predictor, in_image, pick_device
+from chronopose.inference.predictor import Predictor, in_image
+from chronopose.runtimes.in_torch import TorchRuntime
 from tests.inference.tiny_pose import WINDOW, predictor, rendered, tiny_model
 
 
 def clips(count: int) -> tuple[np.ndarray, np.ndarray]:
     """Pixels (N, T, H, W, 3) and key-frame transforms (N, 2, 3) of `count` windows of a rendered clip."""
-    clip, spec = rendered(12), predictor().model.spec
+    clip, spec = rendered(12), predictor().spec
     cut = []
     for number in range(count):
         key, person = 2 + number % 8, number % 2
@@ -24,10 +24,8 @@ def clips(count: int) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("batch", [1, 3, 7, 64])
 def test_batches_of_any_size_answer_like_one_by_one(batch: int) -> None:
     pixels, transforms = clips(11)
-    alone = [
-        Predictor(predictor().model, "cpu", batch=1).clips(pixels[i : i + 1], transforms[i : i + 1]) for i in range(11)
-    ]
-    together = Predictor(predictor().model, "cpu", batch=batch).clips(pixels, transforms)
+    alone = [predictor().clips(pixels[i : i + 1], transforms[i : i + 1]) for i in range(11)]
+    together = Predictor(TorchRuntime(tiny_model(), batch=batch)).clips(pixels, transforms)
     assert together.sigma is not None
     np.testing.assert_allclose(together.xy, np.concatenate([one.xy for one in alone]), atol=1e-4)
     np.testing.assert_allclose(together.score, np.concatenate([one.score for one in alone]), atol=1e-4)
@@ -39,7 +37,7 @@ def test_batches_of_any_size_answer_like_one_by_one(batch: int) -> None:
 def test_clips_are_answered_as_by_the_models_own_forward_pass() -> None:
     pixels, transforms = clips(4)
     with torch.inference_mode():
-        wanted = predictor().model(torch.from_numpy(pixels).permute(0, 1, 4, 2, 3))
+        wanted = tiny_model()(torch.from_numpy(pixels).permute(0, 1, 4, 2, 3))
     answer = predictor().clips(pixels, transforms)
     np.testing.assert_allclose(answer.xy, apply(transforms, wanted.xy_crop[:, 0].numpy()), atol=1e-4)
     np.testing.assert_allclose(answer.score, wanted.score[:, 0].numpy(), atol=1e-5)
@@ -47,7 +45,7 @@ def test_clips_are_answered_as_by_the_models_own_forward_pass() -> None:
 
 def test_a_bigger_box_moves_joints_and_sigma_by_the_transform() -> None:
     pixels, _ = clips(1)
-    spec = predictor().model.spec
+    spec = predictor().spec
     near, far = (
         [crop_to_image(box, spec.height, spec.width, spec.margin)] for box in ([10, 20, 40, 60], [100, 5, 160, 85])
     )
@@ -64,7 +62,7 @@ def test_a_turned_crop_exchanges_the_axes_of_sigma() -> None:
     straight = in_image(output, 0, crop_to_image([[0, 0, 48, 64]], 64, 48, 1.0))
     turned = in_image(output, 0, crop_to_image([[0, 0, 48, 64]], 64, 48, 1.0, np.pi / 2))
     assert straight.sigma is not None and turned.sigma is not None
-    np.testing.assert_allclose(straight.sigma, output.sigma[:, 0].numpy(), rtol=1e-5)
+    np.testing.assert_allclose(straight.sigma, output.sigma[:, 0], rtol=1e-5)
     np.testing.assert_allclose(turned.sigma, straight.sigma[..., ::-1], rtol=1e-5)
     # A quarter turn about the middle of the box (24, 32), clockwise: right becomes down.
     moved = straight.xy - (24, 32)
@@ -74,7 +72,7 @@ def test_a_turned_crop_exchanges_the_axes_of_sigma() -> None:
 def test_joints_of_an_untouched_crop_are_crop_pixels() -> None:
     output, _ = predictor().fuse(predictor().encode(clips(1)[0][0])[None])
     answer = in_image(output, 0, np.array([[[1.0, 0, 0], [0, 1, 0]]]))
-    np.testing.assert_allclose(answer.xy, output.xy_crop[:, 0].numpy(), rtol=1e-6)
+    np.testing.assert_allclose(answer.xy, output.xy_crop[:, 0], rtol=1e-6)
     assert answer.xy.dtype == np.float32
 
 
@@ -87,14 +85,3 @@ def test_the_model_is_put_into_eval_mode() -> None:
     model = tiny_model().train()
     Predictor(model, "cpu")
     assert not model.training
-
-
-def test_auto_is_a_device_that_works() -> None:
-    assert pick_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
-    assert pick_device("cpu") == "cpu"
-
-
-@pytest.mark.parametrize("device", ["toaster", "cuda:99", "cpu:x"])
-def test_a_device_that_is_not_here_is_the_users_mistake(device: str) -> None:
-    with pytest.raises(InputError, match="wanted auto, cpu or cuda"):
-        pick_device(device)

@@ -33,6 +33,7 @@ from tests.inference.tiny_pose import (
     counts,
     given,
     identical,
+    model_in,
     moving_spots,
     predictor,
     recurrent,
@@ -54,7 +55,7 @@ def answers(
 
 def plain(frames: Sequence[Pixels], boxes: NDArray[np.floating]) -> Floats:
     """(T, P, K, 2) by the book: each person's frames, cut with each frame's own box, through one forward pass."""
-    model = recurrent().model
+    model = model_in(recurrent())
     xy = []
     for person in range(boxes.shape[1]):
         clip = crop_clip(frames, boxes[:, person], model.spec)
@@ -400,7 +401,7 @@ def test_the_state_of_a_person_is_as_large_as_the_tokens() -> None:
     stream = PoseStream(recurrent(), given(still(rendered(12))), StreamConfig(chunk=4))
     for frame in as_frames(rendered(12).frames[:4]):
         stream.push(frame)
-    tokens: Carried = recurrent().model.fresh(1)  # type: ignore[attr-defined]
+    tokens: Carried = model_in(recurrent()).fresh(1)
     size = len(json.dumps(stream.state()["states"]))
     assert 2 * 4 / 3 * 4 * tokens.tokens.numel() < size < 2 * (4 / 3 * 4 * tokens.tokens.numel() + 150)
 

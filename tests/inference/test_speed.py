@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chronopose.inference.speed import NETWORKS, STAGES, peak, peak_memory_mb, speed
+from chronopose.inference.speed import NETWORKS, STAGES, peak_memory_mb, speed
 from chronopose.inference.stages import Measure
 from chronopose.inference.stream import PoseStream, StreamConfig
 from chronopose.models.complexity import complexity
@@ -28,7 +28,7 @@ def test_every_stage_has_its_time_and_the_rest_is_small(video: bool, tmp_path: P
     used = [stage for stage, seconds in cost.stages.items() if seconds > 0]
     assert used == [stage for stage in STAGES if video or stage != "draw"]
     assert 0.5 * cost.alone_s < sum(cost.stages.values()) <= cost.alone_s
-    assert cost.seconds > 0 and cost.processor_s > 0 and cost.memory_mb > 50
+    assert cost.seconds > 0 and cost.processor_s > 0 and 50 < cost.memory_mb <= peak_memory_mb()
     networks = sum(cost.stages[stage] for stage in NETWORKS)
     assert cost.outside_networks == pytest.approx(1 - networks / cost.alone_s)
     if model is None:
@@ -38,8 +38,3 @@ def test_every_stage_has_its_time_and_the_rest_is_small(video: bool, tmp_path: P
         assert cost.floor_s == cost.encode_macs / cost.peak_macs
     assert cost.encode_s == cost.stages["encode"] / cost.encoded
     assert [entry.name for entry in tmp_path.iterdir()] == ["spots.mp4"]
-
-
-def test_the_peak_is_believable() -> None:
-    assert 1e8 < peak("cpu") < 1e15
-    assert peak_memory_mb() > 50

@@ -24,6 +24,7 @@ from tests.inference.tiny_pose import (
     BrightSpots,
     as_frames,
     given,
+    model_in,
     movable,
     moving_spots,
     predictor,
@@ -49,7 +50,7 @@ def plain(
     frames: Sequence[Pixels], boxes: NDArray[np.floating], offsets: tuple[int, ...] = WINDOW, lag: int | None = None
 ) -> Floats:
     """(T, P, K, 2) by the book: each key frame's window, clamped to the video, cut with one box, through forward."""
-    model = predictor(offsets).model
+    model = model_in(predictor(offsets))
     xy = []
     for key in range(len(frames)):
         last = len(frames) - 1 if lag is None else min(len(frames) - 1, key + lag)
@@ -127,7 +128,7 @@ def test_exact_crops_encode_every_frame_of_every_window() -> None:
     stream = PoseStream(predictor(), given(clip.boxes[:, :1]), StreamConfig(crop="exact"))
     assert (np.abs(np.diff(clip.boxes[:, 0], axis=0)).max(axis=-1) > 0).all()  # the box moves in every frame
     list(stream.over(as_frames(clip.frames)))
-    spec = predictor().model.spec
+    spec = predictor().spec
     assert stream.encoded == sum(len(set(spec.window(key, 0, 11))) for key in range(12)) == 12 * 5 - 2 * (2 + 1)
 
 
@@ -185,7 +186,7 @@ def test_features_are_not_moved_as_far_as_a_box_jumps() -> None:
 def test_windows_show_moved_features_where_the_anchor_is_another() -> None:
     frames, boxes = as_frames(rendered(20).frames), given(drifting(20, 1.0))
     moved = joints(list(PoseStream(movable(), boxes, StreamConfig(drift=0.11)).over(frames)))
-    spec, runtime = movable().model.spec, movable().runtime
+    spec, runtime = movable().spec, movable().runtime
     assert runtime.moving is not None
     # Anchored anew in frames 5, 12 and 19, see above; the anchor is then 2.2 px ahead.
     since, ahead = np.array([0] * 5 + [5] * 7 + [12] * 7 + [19]), 2.2

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,15 +11,18 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor, nn
 
-from chronopose.clips.contract import Carried, ClipSpec, PoseOutput
+from chronopose.clips.contract import Carried, PoseOutput
+from chronopose.clips.spec import ClipSpec
 from chronopose.core.skeleton import JHMDB_15
 from chronopose.core.types import Floats, Frame, FramePoses, Pixels
 from chronopose.data.synthetic import SyntheticClip, SyntheticConfig, render_clip
+from chronopose.formats import weights_file
 from chronopose.inference.predictor import Predictor
 from chronopose.layers.backbone import BackboneConfig
 from chronopose.models import checkpoint
 from chronopose.models.dsta import DSTA, DSTAConfig
 from chronopose.models.listpose import ListPose, ListPoseConfig
+from chronopose.runtimes.in_torch import TorchRuntime
 from chronopose.tracking.detector import BoxFile
 from chronopose.tracking.tracker import Detections
 from chronopose.video.writer import VideoWriter
@@ -32,6 +36,12 @@ def tiny_model(offsets: tuple[int, ...] = WINDOW) -> DSTA:
     backbone = BackboneConfig(name="mobilenetv4_conv_small_050")
     config = DSTAConfig(backbone=backbone, height=64, width=48, jfd="integral_fc", offsets=offsets, drop_path=0.0)
     return DSTA(config).eval()
+
+
+def model_in(predictor: Predictor) -> Any:
+    """The module that a predictor asks in torch."""
+    assert isinstance(predictor.runtime, TorchRuntime)
+    return predictor.runtime.model
 
 
 @cache
@@ -51,7 +61,7 @@ def movable(offsets: tuple[int, ...] = WINDOW) -> Predictor:
 
 
 def save_tiny(path: Path, offsets: tuple[int, ...] = WINDOW) -> Path:
-    checkpoint.save(tiny_model(offsets), path, checkpoint.Card(data="nothing", licence="none"))
+    checkpoint.save(tiny_model(offsets), path, weights_file.Card(data="nothing", licence="none"))
     return path
 
 
@@ -74,7 +84,7 @@ def recurrent() -> Predictor:
 
 
 def save_listpose(path: Path) -> Path:
-    checkpoint.save(tiny_listpose(), path, checkpoint.Card(data="nothing", licence="none"))
+    checkpoint.save(tiny_listpose(), path, weights_file.Card(data="nothing", licence="none"))
     return path
 
 

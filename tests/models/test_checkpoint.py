@@ -16,9 +16,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from chronopose.core.errors import InputError
+from chronopose.formats import weights_file
+from chronopose.formats.weights_file import Card
 from chronopose.layers.backbone import BackboneConfig
 from chronopose.models import checkpoint
-from chronopose.models.checkpoint import Card, from_dict
 from chronopose.models.dsta import DSTA, DSTAConfig
 
 TINY = DSTAConfig(
@@ -104,7 +105,7 @@ def test_the_card_survives_and_is_read_without_the_weights(tmp_path: Path) -> No
 
 def test_a_run_folder_stands_for_its_model_file(tmp_path: Path) -> None:
     path = saved(tmp_path / "model.safetensors")
-    assert checkpoint.locate(tmp_path) == path
+    assert weights_file.locate(tmp_path) == path
     assert checkpoint.load(tmp_path).model.config == TINY
 
 
@@ -327,10 +328,6 @@ def test_a_checkpoint_whose_backbone_lies_elsewhere_is_refused_without_the_netwo
     rewrite(path, header)
     with pytest.raises(InputError, match="timm has no model 'hf-hub:someone/something'"):
         checkpoint.load(path)
-
-
-def test_whole_numbers_serve_as_floats() -> None:
-    assert from_dict(DSTAConfig, {"margin": 2}, "config").margin == 2
 
 
 # Failures while writing -------------------------------------------------------------------------------------------

@@ -12,11 +12,11 @@ from torch.nn.functional import max_pool2d
 
 from chronopose.clips.contract import ClipBatch
 from chronopose.core.errors import InputError
+from chronopose.formats.weights_file import Card
 from chronopose.layers.backbone import BackboneConfig
 from chronopose.layers.transformer import Block
 from chronopose.losses.heatmap import HeatmapMSE
 from chronopose.models import checkpoint
-from chronopose.models.checkpoint import Card
 from chronopose.models.ftp_pose import CrossBlock, FTPPose, FTPPoseConfig, Selection
 
 TINY = FTPPoseConfig(

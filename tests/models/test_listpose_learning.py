@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from chronopose.clips.contract import ClipBatch
 from chronopose.core.errors import InputError
+from chronopose.formats import weights_file
 from chronopose.losses.heatmap import HeatmapCrossEntropy
 from chronopose.models import checkpoint
 from chronopose.models.listpose import ListPose
@@ -81,7 +82,7 @@ def test_a_forgotten_state_is_forgotten_behind_the_warm_up_too() -> None:
 @torch.no_grad()
 def test_what_learned_single_frames_is_where_learning_clips_starts(tmp_path: Path) -> None:
     single, model = tiny(offsets=(0,), gate_init=0.0), ListPose(dataclasses.replace(TINY, gate_init=0.0)).eval()
-    checkpoint.save(single, tmp_path / "frames.safetensors", checkpoint.Card())
+    checkpoint.save(single, tmp_path / "frames.safetensors", weights_file.Card())
     checkpoint.transfer(model, tmp_path / "frames.safetensors")
     given = clips(model)
     torch.testing.assert_close(maps(model(given))[:, 2:3], maps(single(given[:, 2:3])))
@@ -91,7 +92,7 @@ def test_what_learned_single_frames_is_where_learning_clips_starts(tmp_path: Pat
 def test_a_model_that_carries_nothing_takes_the_rest_of_one_that_does(tmp_path: Path) -> None:
     """The single-frame ablation: the same weights without the state."""
     carrying, model = tiny(gate_init=0.3), ListPose(dataclasses.replace(TINY, token_init="learnable")).eval()
-    checkpoint.save(carrying, tmp_path / "clips.safetensors", checkpoint.Card())
+    checkpoint.save(carrying, tmp_path / "clips.safetensors", weights_file.Card())
     checkpoint.transfer(model, tmp_path / "clips.safetensors")
     given = clips(model)
     first, later = maps(carrying.eval()(given)), maps(model(given))

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from chronopose.core.errors import InputError
+from chronopose.formats.weights_file import Card
 from chronopose.layers.backbone import BackboneConfig
 from chronopose.models import MODELS, checkpoint
 from chronopose.models.baselines import RegressionConfig, SimpleBaselineConfig
-from chronopose.models.checkpoint import Card
 from chronopose.models.dsta import DSTAConfig
 from chronopose.models.person import PersonConfig
 from chronopose.models.tokenpose import TokenPoseConfig

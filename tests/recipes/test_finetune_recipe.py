@@ -10,7 +10,8 @@ import torch
 
 from chronopose.core.errors import InputError
 from chronopose.core.skeleton import POSETRACK_15
-from chronopose.models.checkpoint import Card, describe, load, save
+from chronopose.formats.weights_file import Card
+from chronopose.models.checkpoint import describe, load, save
 from chronopose.models.dsta import DSTA
 from chronopose.models.listpose import ListPose
 from chronopose.recipes import finetune

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from chronopose.formats.weights_file import Card
 from chronopose.layers.backbone import BackboneConfig
-from chronopose.models.checkpoint import Card, save
+from chronopose.models.checkpoint import save
 from chronopose.models.dsta import DSTA, DSTAConfig
 from chronopose.recipes import ftp_pose
 from chronopose.recipes.mixture import MixtureConfig

@@ -13,11 +13,12 @@ from chronopose.cli.__main__ import run
 from chronopose.core.errors import InputError
 from chronopose.core.skeleton import SKELETONS
 from chronopose.data.catalogue import CATALOGUE
+from chronopose.formats.weights_file import Card
 from chronopose.layers.backbone import BackboneConfig
 from chronopose.losses.heatmap import HeatmapMSE
 from chronopose.losses.rle import RLELoss
 from chronopose.models import network_of
-from chronopose.models.checkpoint import Card, save
+from chronopose.models.checkpoint import save
 from chronopose.recipes.paper_run import PERSONS, Config, build, card, rehearsal
 from chronopose.recipes.papers import RECIPES, recipe
 from chronopose.training.rehearsal import rehearse

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from chronopose.clips.contract import ClipSpec
+from chronopose.clips.spec import ClipSpec
 from chronopose.core.errors import InputError
 from chronopose.models import network_of
 from chronopose.models.complexity import complexity

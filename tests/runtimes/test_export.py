@@ -9,9 +9,11 @@ import pytest
 import torch
 
 from chronopose.core.errors import InputError
-from chronopose.models.checkpoint import Card, Checkpoint
+from chronopose.formats.weights_file import Card
+from chronopose.models.checkpoint import Checkpoint
 from chronopose.runtimes import export, parity, sample
 from chronopose.runtimes.about import parsed, written
+from chronopose.runtimes.as_module import RuntimeModel
 from chronopose.runtimes.graph_model import GraphModel
 from tests.contracts.test_pose_model import CONFIGS, assert_same, build, clips
 from tests.runtimes.tiny_graphs import KINDS, pair, pair_int8, pixels, tiny
@@ -41,7 +43,7 @@ def test_programs_of_torch_answer_like_the_model(streaming: bool) -> None:
     programs = export.to_programs(model, about)
     assert tuple(programs) == about.graphs
     windows = sample.windows(model.spec, 3, 12)
-    apart = parity.difference(model, lambda given: export.answered(programs, about, given), windows)
+    apart = parity.between(model, export.answered(programs, about, windows).xy_crop.detach().numpy(), windows)
     assert apart.largest_px < 1e-4
     extra = {"chronopose.json": ""}
     torch.export.load(io.BytesIO(export.saved(next(iter(programs.values())), about)), extra_files=extra)
@@ -76,7 +78,7 @@ def test_every_model_of_the_bundled_clip_sees_the_persons_of_that_clip() -> None
 def test_every_kind_of_model_goes_to_graphs(kind: str, backend: Any) -> None:
     model = build(kind).eval()
     loaded = Checkpoint(name=kind, kind=kind, model=model, card=Card())
-    runtime = GraphModel(export.made(loaded, pair=True), backend, "fp32", kind)
+    runtime = RuntimeModel(GraphModel(export.made(loaded, pair=True), backend, "fp32", kind))
     shown = clips(model, 3)
     assert_same(runtime(shown), model(shown)._replace(heatmaps=None), 1e-3)
 
@@ -86,5 +88,5 @@ def test_every_kind_of_model_goes_to_graphs(kind: str, backend: Any) -> None:
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
 def test_the_window_of_a_recurrent_model_answers_as_the_model_does(backend: Any) -> None:
     model: Any = tiny("listpose").model
-    runtime = GraphModel(export.made(tiny("listpose"), pair=False), backend, "fp32", "tiny")
+    runtime = RuntimeModel(GraphModel(export.made(tiny("listpose"), pair=False), backend, "fp32", "tiny"))
     assert_same(runtime(pixels("listpose", 2)), model(pixels("listpose", 2))._replace(heatmaps=None), 1e-3)

@@ -9,12 +9,11 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from chronopose.layers.backbone import Backbone, BackboneConfig
 from chronopose.models import checkpoint
+from chronopose.runtimes.as_module import RuntimeModel
 from chronopose.runtimes.contract import Runtime
 from chronopose.runtimes.in_torch import WITHIN, PrepackedLinear, TorchRuntime, faster
 from tests.contracts.test_pose_model import CONFIGS, assert_same, build, clips, encoded
 from tests.runtimes.tiny_graphs import KINDS, pixels, tiny
-
-CPU = torch.device("cpu")
 
 
 def norms(model: Any) -> int:
@@ -25,7 +24,7 @@ def norms(model: Any) -> int:
 @pytest.mark.parametrize("kind", CONFIGS)
 def test_every_model_made_faster_keeps_its_answers(kind: str) -> None:
     model = build(kind).eval()
-    changed: Any = faster(model, CPU)
+    changed: Any = faster(model)
     shown = clips(model, 3)
     wanted, got = encoded(model, shown), encoded(changed, shown)
     assert (wanted - got).abs().max() <= WITHIN * wanted.abs().max()
@@ -37,7 +36,7 @@ def test_every_model_made_faster_keeps_its_answers(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_norms_with_statistics_of_their_own_are_folded_exactly(kind: str) -> None:
     model: Any = tiny(kind).model
-    changed: Any = faster(model, CPU)
+    changed: Any = faster(model)
     torch.testing.assert_close(changed(pixels(kind, 2)).xy_crop, model(pixels(kind, 2)).xy_crop, atol=1e-3, rtol=0)
     assert norms(changed) == 0 and (kind == "listpose" or norms(model) > 0)
 
@@ -46,7 +45,7 @@ def test_norms_with_statistics_of_their_own_are_folded_exactly(kind: str) -> Non
 @pytest.mark.parametrize("name", ["dsta-small", "ftp-small", "listpose-small"])
 def test_bundled_models_are_folded_within_a_hundred_thousandth(name: str) -> None:
     model: Any = checkpoint.load(name).model
-    changed: Any = faster(model, CPU)
+    changed: Any = faster(model)
     shown = clips(model, 1)
     wanted, got = encoded(model, shown), encoded(changed, shown)
     assert (wanted - got).abs().max() <= 1e-5 * wanted.abs().max()
@@ -80,7 +79,7 @@ def test_a_norm_that_cannot_be_folded_stays() -> None:
     torch.manual_seed(0)
     model: Any = Twice().eval()
     shown = clips(model.model, 2)
-    torch.testing.assert_close(faster(model, CPU)(shown), model(shown))
+    torch.testing.assert_close(faster(model)(shown), model(shown))
 
 
 @torch.no_grad()
@@ -105,7 +104,7 @@ def test_branches_trained_side_by_side_become_one() -> None:
             return self.encode(given.flatten(0, 1))
 
     model: Any = Branched().eval()
-    changed: Any = faster(model, CPU)
+    changed: Any = faster(model)
     shown = torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8)
     wanted = model.encode(shown)
     assert (changed.encode(shown) - wanted).abs().max() <= WITHIN * wanted.abs().max()
@@ -116,7 +115,7 @@ def test_branches_trained_side_by_side_become_one() -> None:
 def test_the_model_itself_is_left_as_it_was() -> None:
     model: Any = tiny("dsta").model
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    faster(model, CPU)
+    faster(model)
     assert before.keys() == model.state_dict().keys()
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
     assert not any(module._forward_hooks for module in model.modules())
@@ -135,11 +134,12 @@ def test_a_prepacked_layer_is_the_layer(bias: bool, shape: tuple[int, ...]) -> N
 @pytest.mark.parametrize("kind", KINDS)
 def test_in_bf16_features_and_answers_are_fp32_and_near(kind: str) -> None:
     model: Any = tiny(kind).model
-    runtime = TorchRuntime(model, CPU, "bf16")
+    runtime = TorchRuntime(model, precision="bf16")
     assert isinstance(runtime, Runtime) and runtime.precision == "bf16"
-    features = runtime.encode(pixels(kind, 3)[:, 0])
+    asked = RuntimeModel(runtime)
+    features = asked.encode(pixels(kind, 3)[:, 0])
     assert features.dtype == torch.float32
     exact = model.encode(pixels(kind, 3)[:, 0])
     assert 0 < (features - exact).abs().max() < 0.1 * exact.abs().max()
-    answer = runtime(pixels(kind, 3))
+    answer = asked(pixels(kind, 3))
     assert answer.xy_crop.dtype == torch.float32 and answer.xy_crop.isfinite().all()

@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from chronopose.formats.weights_file import Card
 from chronopose.layers.backbone import BackboneConfig
 from chronopose.models import checkpoint
-from chronopose.models.checkpoint import Card, Checkpoint
+from chronopose.models.checkpoint import Checkpoint
 from chronopose.models.dsta import DSTA, DSTAConfig
 from chronopose.models.ftp_pose import FTPPose, FTPPoseConfig
 from chronopose.runtimes import export
@@ -54,7 +55,7 @@ def _settled(model: Any) -> Any:
 @cache
 def _parts(kind: str) -> Any:
     loaded: Any = tiny(kind)
-    return export.parts_of(faster(loaded.model, torch.device("cpu")), export.describe(loaded, pair=True))
+    return export.parts_of(faster(loaded.model), export.describe(loaded, pair=True))
 
 
 @cache

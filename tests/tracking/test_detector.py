@@ -1,6 +1,8 @@
 """Detectors: the frame itself, a box file, and torchvision's with weights that lie on disk."""
 
 import logging
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -185,3 +187,16 @@ def test_import_loads_no_torch() -> None:
 
     code = "import sys; import chronopose.tracking.detector; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "folder", [{}, {"XDG_CACHE_HOME": "/somewhere"}, {"TORCH_HOME": "~/torch", "XDG_CACHE_HOME": "/no"}]
+)
+def test_where_weights_lie_is_known_without_torch(folder: dict[str, str]) -> None:
+    clean = {name: value for name, value in os.environ.items() if name not in ("XDG_CACHE_HOME", "TORCH_HOME")}
+    code = (
+        "import sys; from chronopose.tracking.detector import downloads; before = downloads(); "
+        "assert 'torch' not in sys.modules; import torch; print(before == downloads(), before)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=clean | folder)
+    assert done.stdout.startswith("True") and done.stdout.rstrip().endswith("hub/checkpoints")

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy.optimize import linear_sum_assignment
 
 from chronopose.core.geometry import iou_matrix
-from chronopose.tracking.matching import assign, carried, padded_iou, similarity
+from chronopose.tracking.matching import _greatest, assign, carried, padded_iou, similarity
 
 BOXES = np.array([[0, 0, 40, 100], [30, 10, 80, 120], [500, 0, 540, 100]], dtype=np.float64)
 
@@ -42,6 +44,20 @@ def test_preference_decides_between_persons() -> None:
     both = np.ones(2, dtype=np.bool_)
     assign(match, np.array([[0.8], [0.7]]), np.array([[0.7], [1.0]]), both, both[:1], 0.2)
     assert match.tolist() == [-1, 0]
+
+
+@given(
+    hnp.arrays(
+        np.float64,
+        st.tuples(st.integers(1, 5), st.integers(1, 5)),
+        elements=st.sampled_from([0.0, 0.1, 0.2, 0.5, 0.9]) | st.floats(0, 1),
+    )
+)
+def test_no_assignment_gains_more(gain: np.ndarray) -> None:
+    rows, columns = _greatest(gain)
+    assert len(set(rows)) == len(rows) and len(set(columns)) == len(columns)
+    best = linear_sum_assignment(gain, maximize=True)
+    assert gain[rows, columns].sum() == pytest.approx(gain[best].sum(), abs=1e-12)
 
 
 def test_padded_overlap() -> None:

@@ -83,7 +83,7 @@ def _video() -> dict[str, Any]:
 
 
 def _weights() -> dict[str, Any]:
-    from chronopose.models.checkpoint import bundled
+    from chronopose.formats.weights_file import bundled
     from chronopose.tracking.detector import TORCHVISION_MB, is_cached
 
     found: dict[str, Any] = {name: f"{path.stat().st_size / 1e6:.1f} MB" for name, path in bundled().items()}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from chronopose.evaluation.boxes import BoxSource
     from chronopose.evaluation.judging import JudgedData
     from chronopose.inference.predictor import Predictor
+    from chronopose.runtimes.contract import Runtime
 
 app = App(name="eval")
 for _year in (17, 18, 21):
@@ -113,8 +114,8 @@ def evaluate(
     estimator = load(model, device=device, backend=backend, precision=precision, notify=notify)
     runtime = estimator.predictor.runtime
     name = estimator.name if runtime.precision == "fp32" else f"{estimator.name}, {runtime.precision}"
-    variants = _variants(name, runtime, str(runtime.device), frames, flip)
-    source = _boxes(boxes, judged, str(runtime.device))
+    variants = _variants(name, runtime, frames, flip)
+    source = _boxes(boxes, judged, runtime.device)
     asked = len(judged.asked(limit))
     with bar(f"scoring {data[0]}", asked if limit is None else min(limit, asked)) as line:
         results, answers = judge(judged, variants, counted_as, source, limit=limit, progress=line.advance)
@@ -162,12 +163,16 @@ def judged_data(data: Sequence[str], split: str | None, seed: int) -> "JudgedDat
     )
 
 
-def _variants(name: str, model: "PoseModel", device: str, frames: str | None, flip: bool) -> "dict[str, Predictor]":
+def _variants(name: str, runtime: "Runtime", frames: str | None, flip: bool) -> "dict[str, Predictor]":
     """The model, or each number of frames that it is to be shown, the most last."""
     from chronopose.evaluation.flip import FlipTested
     from chronopose.evaluation.temporal import FewerFrames
     from chronopose.inference.predictor import Predictor
+    from chronopose.runtimes.as_module import RuntimeModel
 
+    if frames is None and not flip:
+        return {name: Predictor(runtime)}
+    model = RuntimeModel(runtime)
     shown: dict[str, PoseModel] = {name: model}
     if frames is not None:
         counts = frames.split(",")
@@ -177,7 +182,7 @@ def _variants(name: str, model: "PoseModel", device: str, frames: str | None, fl
             f"{name}, {count} frame{'s' if count > 1 else ''}": FewerFrames(model, count)
             for count in sorted({int(count) for count in counts})
         }
-    return {label: Predictor(FlipTested(one) if flip else one, device) for label, one in shown.items()}
+    return {label: Predictor(FlipTested(one) if flip else one, "cpu") for label, one in shown.items()}
 
 
 def _boxes(given: str, judged: "JudgedData", device: str) -> "BoxSource | None":

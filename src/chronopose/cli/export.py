@@ -80,12 +80,13 @@ def export(
     """
     if format == "torch" and (int8 or judge):
         raise InputError("--format torch: programs of torch are in fp32 and not judged here; take onnx or openvino")
+    from chronopose.formats import weights_file
     from chronopose.models import checkpoint
     from chronopose.runtimes.cache import source_of
 
     loaded = checkpoint.load(model, frames)
     target = _target(loaded.name, format, streaming, int8 is not None, out)
-    source = source_of(checkpoint.locate(model), frames)
+    source = source_of(weights_file.locate(model), frames)
     calibration = None if int8 is None else _calibration(loaded, int8)
     report: dict[str, Any] = {"file": str(target), "format": format, "graphs": "pair" if streaming else "window"}
     if format == "torch":
@@ -179,7 +180,8 @@ def _programs(loaded: "Checkpoint", streaming: bool, source: str, target: Path) 
     about = exporting.describe(loaded, pair=streaming, source=source)
     programs = exporting.to_programs(plain, about)
     windows = sample.windows(plain.spec, _COMPARED)
-    apart = parity.difference(plain, lambda pixels: exporting.answered(programs, about, pixels), windows)
+    answered = exporting.answered(programs, about, windows)
+    apart = parity.between(plain, answered.xy_crop.detach().numpy(), windows)
     with replacing(target) as waiting:
         if streaming:
             parts = {f"{name}.pt2": exporting.saved(program, about) for name, program in programs.items()}

@@ -92,10 +92,10 @@ class _Job:
 def _one(job: _Job, source: str, results: Path, kinds: list[str], video: bool, overwrite: bool, as_json: bool) -> int:
     """One video to its files; 1 where it broke off in the middle."""
     from chronopose import formats
+    from chronopose.formats.weights_file import locate
     from chronopose.inference.drawing import annotate
     from chronopose.inference.pipeline import describe_run, predict_video, tally, without_password
     from chronopose.inference.stream import PoseStream
-    from chronopose.models.checkpoint import locate
     from chronopose.video.reader import is_live
 
     shown = without_password(source)

@@ -113,7 +113,7 @@ class Seeing:
             return f"boxes of {self.boxes}, sha256 {digest}", BoxFile(read_boxes(self.boxes))
         finder: Detector = FullFrame()
         if not self.full_frame:
-            finder = choose_detector(self.detector, str(beside.device), beside, notify)
+            finder = choose_detector(self.detector, beside.device, beside, notify)
         return finder.name, finder
 
 

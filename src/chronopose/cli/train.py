@@ -129,6 +129,7 @@ def _train(recipe: str, flags: list[str], main: bool) -> int:
 
 def _run(module: Any, config: Any, out: Path, resume: bool, pretrained: bool, backbone: str | None, main: bool) -> None:
     from chronopose.core.files import replacing
+    from chronopose.formats import weights_file
     from chronopose.models import checkpoint
     from chronopose.training import trackers
     from chronopose.training.trainer import train as run_training
@@ -137,7 +138,7 @@ def _run(module: Any, config: Any, out: Path, resume: bool, pretrained: bool, ba
     if hasattr(module, "check_start") and not (pretrained or backbone or resume):
         module.check_start(config)
     model, loss, data = _built(module, config, pretrained, backbone)
-    card = module.card(config) if hasattr(module, "card") else checkpoint.Card()
+    card = module.card(config) if hasattr(module, "card") else weights_file.Card()
 
     def note() -> None:
         with replacing(out / "config.yaml") as waiting:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from chronopose.clips.contract import ClipSpec, LabelledClip
 from chronopose.clips.crop import cut
 from chronopose.clips.occlude import cover, pass_by
+from chronopose.clips.spec import ClipSpec, LabelledClip
 from chronopose.core.errors import InputError
 from chronopose.core.geometry import apply, box_of_points, compose, crop_to_image, invert
 from chronopose.core.skeleton import Skeleton

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from chronopose.clips.contract import Clip, ClipSpec
+from chronopose.clips.spec import Clip, ClipSpec
 from chronopose.core.geometry import crop_to_image
 from chronopose.core.types import Floats, Pixels
 

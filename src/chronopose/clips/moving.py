@@ -8,15 +8,14 @@ frame that was encoded in the box of its own time can be shown beside a key fram
 encoded again. The idea is ours; docs/dsta.md says what it is worth.
 """
 
-from typing import Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
-import torch
-from jaxtyping import Float
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor
 
 from chronopose.core.geometry import apply, compose, invert
+
+Rows = TypeVar("Rows", bound=Any)
 
 
 class Moving:
@@ -27,35 +26,41 @@ class Moving:
             e times as large about the crop's centre. The last row goes with a 1 beside the D numbers.
     """
 
-    def __init__(self, generators: Float[Tensor, "3 E D"]) -> None:
-        self.generators = generators
-        self._squares = torch.nn.functional.pad(generators, (0, 1))  # the 1 stays as it is
+    def __init__(self, generators: NDArray[np.floating]) -> None:
+        import scipy.linalg  # a third of a second, better spent here than in the midst of a stream
+
+        self._exponential = scipy.linalg.expm
+        self.generators = generators.astype(np.float32)
+        self._squares = np.pad(generators.astype(np.float64), ((0, 0), (0, 0), (0, 1)))  # the 1 stays as it is
 
     @classmethod
-    def of_code(cls, code: Float[Tensor, "D h w"]) -> Self:
-        """That of tokens E[c(p)], for the code c of each cell of a grid that covers the crop."""
-        cells = code.detach().double()
+    def of_code(cls, code: NDArray[np.floating]) -> Self:
+        """That of tokens E[c(p)], for the code c (D, h, w) of each cell of a grid that covers the crop."""
+        cells = code.astype(np.float64)
         height, width = cells.shape[1:]
-        down, right = torch.gradient(cells, spacing=(1 / height, 1 / width), dim=(1, 2), edge_order=2)
-        y, x = ((torch.arange(count, device=cells.device) + 0.5) / count - 0.5 for count in (height, width))
-        wanted = torch.stack([right, down, x * right + y[:, None] * down]).flatten(2).mT  # (3, hw, D)
-        known = torch.cat([cells, torch.ones_like(cells[:1])]).flatten(1).T  # (hw, D + 1)
+        down, right = np.gradient(cells, 1 / height, 1 / width, axis=(1, 2), edge_order=2)
+        y, x = ((np.arange(count) + 0.5) / count - 0.5 for count in (height, width))
+        flows = np.stack([right, down, x * right + y[:, None] * down])
+        wanted = flows.reshape(3, len(cells), -1).transpose(0, 2, 1)  # (3, hw, D)
+        known = np.concatenate([cells, np.ones_like(cells[:1])]).reshape(len(cells) + 1, -1).T  # (hw, D + 1)
         # By the pseudo-inverse, for the numbers of a code may depend on each other.
-        return cls((torch.linalg.pinv(known) @ wanted).float())
+        return cls(np.linalg.pinv(known, rcond=max(known.shape) * np.finfo(np.float64).eps) @ wanted)
 
-    def __call__(self, features: Float[Tensor, "N *k D"], moves: NDArray[np.floating]) -> Float[Tensor, "N *k D"]:
-        """Features of N crops after `moves` (N, 3), see there."""
+    def matrices(self, moves: NDArray[np.floating]) -> NDArray[np.float32]:
+        """(N, D + 1, D) what features of N crops are multiplied with after `moves` (N, 3), see there.
+
+        The last row is added.
+        """
         different, which = np.unique(moves, axis=0, return_inverse=True)  # few: persons move, frames do not
-        given = torch.from_numpy(different).to(self._squares)
-        matrices = torch.linalg.matrix_exp(torch.einsum("nm,mij->nij", given, self._squares))[..., :-1]
-        each = matrices[torch.from_numpy(which).to(matrices.device)]
-        flat = features.reshape(len(features), -1, features.shape[-1])
-        moved: Tensor = flat @ each[:, :-1] + each[:, -1:]
-        return moved.reshape(features.shape)
+        found = self._exponential(np.einsum("nm,mij->nij", different, self._squares))[..., :-1]
+        return found.astype(np.float32)[which]
 
-    def on(self, device: torch.device) -> "Moving":
-        """The same on a device."""
-        return Moving(self.generators.to(device))
+
+def moved(features: Rows, matrices: Any) -> Rows:
+    """Features (N, ..., D) of N crops by `Moving.matrices`, both arrays or both tensors."""
+    flat = features.reshape(len(features), -1, features.shape[-1])
+    told: Rows = (flat @ matrices[:, :-1] + matrices[:, -1:]).reshape(features.shape)
+    return told
 
 
 def moves(before: ArrayLike, after: ArrayLike, height: int, width: int) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from chronopose.clips.contract import LabelledClip
+from chronopose.clips.spec import LabelledClip
 from chronopose.core.errors import InputError
 from chronopose.core.skeleton import Skeleton
 from chronopose.core.types import Floats, Pixels

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from chronopose.clips.contract import ClipSpec, LabelledClip
 from chronopose.clips.crop import crop_clip
+from chronopose.clips.spec import ClipSpec, LabelledClip
 from chronopose.core.errors import InputError
 from chronopose.core.geometry import apply, box_size, inside, invert
 from chronopose.core.skeleton import Skeleton

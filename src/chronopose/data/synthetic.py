@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from chronopose.clips.contract import LabelledClip
+from chronopose.clips.spec import LabelledClip
 from chronopose.core.errors import InputError
 from chronopose.core.skeleton import SKELETONS, Skeleton
 from chronopose.core.types import Floats, FramePoses, Pixels, Pose, PoseSequence, VideoInfo

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chronopose.clips.augment import AugmentConfig, Example, example
-from chronopose.clips.contract import ClipSpec
+from chronopose.clips.spec import ClipSpec
 from chronopose.core.errors import InputError
 from chronopose.core.skeleton import Skeleton
 from chronopose.data.dataset import PoseDataset

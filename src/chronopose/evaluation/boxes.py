@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from chronopose.clips.contract import LabelledClip
+from chronopose.clips.spec import LabelledClip
 from chronopose.core.errors import InputError
 from chronopose.core.types import Floats, Pixels, Pose
 from chronopose.data.dataset import PoseDataset
@@ -101,7 +101,7 @@ def ask_each(
     Raises:
         InputError: the data set is empty, or shares no joint with the model.
     """
-    spec = predictors[0].model.spec
+    spec = predictors[0].spec
     where = pictures(dataset, shared(predictors[0], dataset, limit))
 
     def asked() -> Iterator[tuple[Picture, LabelledClip, Floats, float]]:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from chronopose.clips.contract import ClipSpec
 from chronopose.clips.crop import crop_clip
+from chronopose.clips.spec import ClipSpec
 from chronopose.core.errors import InputError
 from chronopose.core.files import replacing_folder
 from chronopose.core.geometry import apply, apply_to_sigma, invert

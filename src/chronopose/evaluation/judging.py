@@ -93,7 +93,7 @@ def judge(
     """
     people, whole = data.asked(limit), data.truth if limit is None else None
     predictors = list(variants.values())[::-1]
-    has = people.skeleton.index_in(predictors[0].model.skeleton) >= 0
+    has = people.skeleton.index_in(predictors[0].skeleton) >= 0
     if boxes is None:
         answers = answer_each(predictors, people, limit=limit, progress=progress)
         found = [posed(one) for one in answers] if whole is not None else []

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from chronopose.clips.contract import LabelledClip
 from chronopose.clips.crop import crop_clip
+from chronopose.clips.spec import LabelledClip
 from chronopose.core.errors import InputError
 from chronopose.core.geometry import box_size
 from chronopose.core.skeleton import Skeleton
@@ -144,7 +143,7 @@ def answer_each(
 ) -> list[Answers]:
     """As `answer`, for several models that share an encoder; the first is shown all frames that any of them is."""
     count = shared(predictors[0], dataset, limit)
-    spec = predictors[0].model.spec
+    spec = predictors[0].spec
     found: list[list[Joints]] = [[] for _ in predictors]
     truth, visible, box = [], [], []
     for start in range(0, count, batch):
@@ -167,9 +166,9 @@ def shared(predictor: Predictor, dataset: PoseDataset, limit: int | None) -> int
     Raises:
         InputError: none, or the data set shares no joint with the model.
     """
-    if (dataset.skeleton.index_in(predictor.model.skeleton) < 0).all():
+    if (dataset.skeleton.index_in(predictor.skeleton) < 0).all():
         raise InputError(
-            f"{dataset.name} ({dataset.skeleton.name}) and the model ({predictor.model.skeleton.name}) share no joint"
+            f"{dataset.name} ({dataset.skeleton.name}) and the model ({predictor.skeleton.name}) share no joint"
         )
     count = len(dataset) if limit is None else min(limit, len(dataset))
     if count <= 0:
@@ -185,7 +184,7 @@ def joints_in(
     The models share an encoder, and the first is shown all frames that any of them is. A crop that stands in several
     places of a window, as in photographs and at the ends of videos, is encoded once.
     """
-    spec = predictors[0].model.spec
+    spec = predictors[0].spec
     crops: list[Pixels] = []
     place: list[int] = []
     transforms = []
@@ -198,12 +197,13 @@ def joints_in(
         crops += list(cut.pixels)
         transforms.append(cut.crop_to_image[0])
     to_image = np.stack(transforms)
-    features = torch.unflatten(predictors[0].encode(np.stack(crops))[place], 0, (len(clips), -1))
+    features = predictors[0].encode(np.stack(crops))[place]
+    features = features.reshape(len(clips), -1, *features.shape[1:])
     answered = []
     for predictor in predictors:
-        window = [spec.offsets.index(offset) for offset in predictor.model.spec.offsets]
+        window = [spec.offsets.index(offset) for offset in predictor.spec.offsets]
         joints = predictor.joints(features[:, window], to_image)
-        theirs = predictor.model.skeleton
+        theirs = predictor.skeleton
         answered.append(
             Joints(
                 xy=skeleton.gather(joints.xy, theirs).astype(np.float32),

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from chronopose.clips.contract import LabelledClip
+from chronopose.clips.spec import LabelledClip
 from chronopose.core.types import Pixels
 from chronopose.data.coco import CocoPeople
 from chronopose.data.videos import Key, VideoClips

@@ -3,18 +3,22 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from chronopose.clips.contract import PoseModel
 from chronopose.core.types import Frame, FramePoses, PoseSequence
+from chronopose.formats.weights_file import Card
 from chronopose.inference.finding import choose_detector
-from chronopose.inference.predictor import Predictor, pick_device
+from chronopose.inference.predictor import Predictor
 from chronopose.inference.stream import PoseStream, StreamConfig
-from chronopose.models.checkpoint import Card
 from chronopose.runtimes.choosing import Opened, opened
+from chronopose.runtimes.devices import pick_device
 from chronopose.runtimes.graph_file import is_graph_file
 from chronopose.runtimes.names import Choice, Precision
 from chronopose.tracking.detector import BoxFile, Detector
 from chronopose.video.reader import open_video
+
+if TYPE_CHECKING:
+    from chronopose.clips.contract import PoseModel
 
 DEFAULT_MODEL = "dsta-small"
 
@@ -70,10 +74,10 @@ class Estimator:
         self._opened = opened
 
     @property
-    def model(self) -> PoseModel:
+    def model(self) -> "PoseModel":
         """The plain `nn.Module`: (B, T, 3, H, W) pixels in, `PoseOutput` in crop pixels out.
 
-        A file of graphs has none: there it is the runtime, which is called likewise.
+        A file of graphs has none: there it is one that asks the graphs.
         """
         return self._opened.model
 
@@ -111,9 +115,9 @@ class Estimator:
         with open_video(video) as reader:
             finder = self._finder(detector)
             frames = tuple(PoseStream(self.predictor, finder, config or StreamConfig()).over(reader))
-            return PoseSequence(info=reader.info, skeleton=self.predictor.model.skeleton, frames=frames)
+            return PoseSequence(info=reader.info, skeleton=self.predictor.skeleton, frames=frames)
 
     def _finder(self, detector: str | Detector | BoxFile) -> Detector | BoxFile:
         if not isinstance(detector, str):
             return detector
-        return choose_detector(detector, str(self.predictor.device), self.predictor.runtime)
+        return choose_detector(detector, self.predictor.device, self.predictor.runtime)

@@ -8,17 +8,16 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from chronopose.clips.contract import ClipSpec
 from chronopose.clips.crop import cut
+from chronopose.clips.spec import ClipSpec
 from chronopose.core.geometry import crop_to_image
 from chronopose.core.types import Floats, Pixels
 from chronopose.inference.persons import Anchor
 from chronopose.inference.predictor import Predictor
 from chronopose.inference.stages import Measure
+from chronopose.runtimes.contract import Rows
 
 
 class Slot(NamedTuple):
@@ -38,7 +37,7 @@ class _Look:
     """A crop and its features, which serve all frames in which the crop looks the same."""
 
     crop: Pixels
-    feature: Tensor | None = None
+    feature: Rows | None = None  # (1, ...)
 
 
 class Features:
@@ -56,7 +55,7 @@ class Features:
 
     def __init__(self, predictor: Predictor, spec: ClipSpec, still: int | None, measure: Measure) -> None:
         self._predictor, self._spec, self._still, self._measure = predictor, spec, still, measure
-        self._known: dict[tuple[int, int], Tensor] = {}  # by anchor number and frame
+        self._known: dict[tuple[int, int], Rows] = {}  # (1, ...) by anchor number and frame
         self._looks: dict[int, _Look] = {}  # the last one, by anchor number
         self.encoded = 0
 
@@ -79,24 +78,26 @@ class Features:
             fresh = [look for look in dict.fromkeys(looks) if look.feature is None]
             if fresh:
                 shown = crops if len(fresh) == len(crops) else np.stack([look.crop for look in fresh])
-                for look, feature in zip(fresh, self._predictor.encode(shown).unbind(), strict=True):
-                    look.feature, look.crop = feature, look.crop.copy()  # so as not to keep all crops for one
+                features = self._predictor.encode(shown)
+                for row, look in enumerate(fresh):
+                    look.feature = features[row : row + 1]
+                    look.crop = look.crop.copy()  # so as not to keep all crops for one
         for place, look in zip(missing, looks):
             assert look.feature is not None
             self._known[place] = look.feature
         self.encoded += len(fresh)
 
-    def windows(self, keys: Sequence[Anchor], windows: Sequence[Sequence[Slot]]) -> Tensor:
+    def windows(self, keys: Sequence[Anchor], windows: Sequence[Sequence[Slot]]) -> Rows:
         """Features (B, T, ...) of windows, told for the anchors (B,) of their key frames."""
         slots = [slot for window in windows for slot in window]
-        features = torch.stack([self._known[slot.place] for slot in slots])
+        features = self._predictor.runtime.joined([self._known[slot.place] for slot in slots])
         anchors = [key for key, window in zip(keys, windows, strict=True) for _ in window]
         away = [row for row, slot in enumerate(slots) if slot.anchor.number != anchors[row].number]
         if away:
             before = crops_of([slots[row].anchor.box for row in away], self._spec)
             after = crops_of([anchors[row].box for row in away], self._spec)
             features[away] = self._predictor.moved(features[away], before, after)
-        return torch.unflatten(features, 0, (len(keys), -1))
+        return features.reshape(len(keys), -1, *features.shape[1:])
 
     def forget(self, oldest: int, used: Collection[int]) -> None:
         """Lets go of frames before `oldest`, and of anchors that are not among those `used`, by number."""

@@ -2,8 +2,6 @@
 
 import logging
 
-import torch
-
 from chronopose.runtimes.choosing import Notify
 from chronopose.runtimes.contract import Runtime
 from chronopose.runtimes.persons import person_network
@@ -36,8 +34,7 @@ def choose_detector(
         name = next((known for known in names if is_cached(known)), "bundled")
         _log.info("detector: %s", name)
     if name == "bundled":
-        where = torch.device(device)
         if beside is None:
-            return PersonDetector(person_network(BUNDLED, where), device)
-        return PersonDetector(person_network(BUNDLED, where, beside.name, beside.precision, notify), device)
+            return PersonDetector(person_network(BUNDLED, device))
+        return PersonDetector(person_network(BUNDLED, device, beside.name, beside.precision, notify))
     return TorchvisionDetector(name, device)

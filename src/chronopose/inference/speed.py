@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import torch
-from torch import nn
-
 from chronopose.core.types import VideoInfo
 from chronopose.inference.pipeline import predict_video, tally
 from chronopose.inference.stages import Measure, Stages, unmeasured
@@ -21,8 +18,6 @@ STAGES = ("decode", "detect", "track", "crop", "encode", "fuse", "draw", "write"
 """In the order in which a frame goes through them; write is the results and the H.264 of the annotated video."""
 
 NETWORKS = ("detect", "encode", "fuse")
-
-_PEAK_S = 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,9 +94,9 @@ def speed(
         began = time.perf_counter()
         outcome = predict_video(source, results, stream, {}, annotated=drawn, overwrite=True, overlap=False)
         alone_s = time.perf_counter() - began
-    from chronopose.models.complexity import complexity  # 70 MB that belong to nobody's video
+    # Torch and the model itself take memory that belongs to nobody's video.
+    from chronopose.inference.bounds import encode_macs, peak
 
-    built = model()
     return Speed(
         info=info,
         frames=outcome.frames,
@@ -112,8 +107,8 @@ def speed(
         alone_s=alone_s,
         stages={stage: stages.seconds.get(stage, 0.0) for stage in STAGES},
         memory_mb=memory_mb,
-        encode_macs=complexity(built).macs_encode_per_frame if isinstance(built, nn.Module) else None,
-        peak_macs=peak(str(stream.predictor.device)),
+        encode_macs=encode_macs(model()),
+        peak_macs=peak(stream.predictor.device),
     )
 
 
@@ -123,36 +118,6 @@ def _warmed_up(source: str, stream: PoseStream) -> VideoInfo:
         for frame in islice(reader, 2 * stream.config.chunk):
             stream.push(frame)
         return reader.info
-
-
-@torch.inference_mode()
-def peak(device: str) -> float:
-    """Multiply-accumulates a second in float32: the better of a large matrix product and a large convolution.
-
-    Some libraries are far from the peak in one of the two. Each is measured for a third of a second, the best call
-    counting.
-    """
-    side = 1024
-    matrix = torch.randn(side, side, device=device)
-    channels = 128
-    convolution = nn.Conv2d(channels, channels, 3, padding=1, bias=False).to(device)
-    pixels = torch.randn(4, channels, 64, 48, device=device).to(memory_format=torch.channels_last)
-    return max(
-        side**3 / _best(lambda: matrix @ matrix, device),
-        pixels[:, :1].numel() * 9 * channels**2 / _best(lambda: convolution(pixels), device),
-    )
-
-
-def _best(work: Callable[[], object], device: str) -> float:
-    """Seconds of the quickest of the calls that fit into `_PEAK_S`, three at least."""
-    took: list[float] = []
-    while len(took) < 3 or sum(took) < _PEAK_S:
-        began = time.perf_counter()
-        work()
-        if device.startswith("cuda"):
-            torch.cuda.synchronize()
-        took.append(time.perf_counter() - began)
-    return min(took)
 
 
 def peak_memory_mb() -> float:

@@ -1,24 +1,23 @@
 """What a recurrent model remembers of each track from frame to frame, and when it has to begin anew."""
 
 import base64
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from chronopose.clips.contract import Carried, PoseModel, RecurrentPoseModel
 from chronopose.core.errors import InputError
 from chronopose.core.geometry import iou_matrix
 from chronopose.core.types import Floats
 from chronopose.inference.persons import Person
+from chronopose.runtimes.contract import Rows, Runtime, State
 
 
 class _Remembered(NamedTuple):
     frame: int  # the last one answered
     box: Floats  # the person's in that frame
-    tokens: Tensor  # (...) on the model's device
+    tokens: Rows  # (1, ...)
 
 
 class TrackStates:
@@ -28,16 +27,15 @@ class TrackStates:
     where the box has jumped: that is somebody else under the same id, or a cut of the film.
 
     Args:
-        model: on its device already.
+        runtime: whose tokens they are.
         forget_after: frames.
         jump_iou: overlap with the box of the last answered frame below which a box has jumped.
     """
 
-    def __init__(self, model: PoseModel, forget_after: int, jump_iou: float) -> None:
-        self._fresh: Tensor | None = None  # (...) the tokens of somebody never seen before
-        if model.spec.recurrent:
-            assert isinstance(model, RecurrentPoseModel)
-            self._fresh = model.fresh(1).tokens[0]
+    def __init__(self, runtime: Runtime, forget_after: int, jump_iou: float) -> None:
+        self._runtime = runtime
+        # (1, ...) the tokens of somebody never seen before
+        self._fresh: Rows | None = runtime.fresh() if runtime.spec.recurrent else None
         self._forget_after, self._jump_iou = forget_after, jump_iou
         self._of: dict[int, _Remembered] = {}
 
@@ -45,20 +43,19 @@ class TrackStates:
         """How many tracks are remembered."""
         return len(self._of)
 
-    def before(self, persons: Sequence[Person]) -> Carried | None:
+    def before(self, persons: Sequence[Person]) -> State | None:
         """The state (B, ...) from which a model goes on to B persons of one frame; None for a window model."""
         if self._fresh is None:
             return None
         known = [self._known(person) for person in persons]
         tokens = [self._fresh if one is None else one.tokens for one in known]
-        valid = torch.tensor([one is not None for one in known], device=self._fresh.device)
-        return Carried(torch.stack(tokens), valid)
+        return State(self._runtime.joined(tokens), np.array([one is not None for one in known]))
 
-    def after(self, persons: Sequence[Person], state: Carried | None) -> None:
+    def after(self, persons: Sequence[Person], state: State | None) -> None:
         """Keeps the state (B, ...) that the model gave with its answer to B persons."""
         if state is not None:
-            for person, tokens in zip(persons, state.tokens.unbind(), strict=True):
-                self._of[person.track] = _Remembered(person.frame, person.box, tokens)
+            for row, person in enumerate(persons):
+                self._of[person.track] = _Remembered(person.frame, person.box, state.tokens[row : row + 1])
 
     def forget(self, newest: int) -> None:
         """Lets go of persons who would be new in the frame after `newest`."""
@@ -79,7 +76,7 @@ class TrackStates:
         """A row for each track, fit for JSON: track, frame, tokens (float32, little-endian, base64), box; all exact."""
         if not self._of:
             return []
-        tokens = torch.stack([one.tokens for one in self._of.values()]).cpu().numpy().astype("<f4")
+        tokens = self._runtime.to_host(self._runtime.joined([one.tokens for one in self._of.values()])).astype("<f4")
         return [
             [track, one.frame, base64.b64encode(row.tobytes()).decode(), *one.box.tolist()]
             for (track, one), row in zip(self._of.items(), tokens)
@@ -97,20 +94,21 @@ class TrackStates:
                 raise InputError(f"{name}: found tokens, but this model carries none from frame to frame")
             if int(track) in self._of:
                 raise InputError(f"{name}: found tokens twice, wanted them once")
-            one = _Remembered(int(frame), np.array(box, dtype=np.float32), self._decoded(text, self._fresh, name))
+            one = _Remembered(int(frame), np.array(box, dtype=np.float32), self._decoded(text, name))
             if one.box.shape != (4,) or not np.isfinite(one.box).all():
                 raise InputError(f"{name}: box must be four finite numbers, got {str(box)[:80]}")
             if one.frame > newest or self._is_over(one, newest + 1):
                 raise InputError(f"{name}: tokens of frame {one.frame}, wanted those of {newest} or shortly before")
             self._of[int(track)] = one
 
-    @staticmethod
-    def _decoded(text: Any, like: Tensor, name: str) -> Tensor:
-        length = -(-like.numel() * 4 // 3) * 4
+    def _decoded(self, text: Any, name: str) -> Rows:
+        assert self._fresh is not None
+        shape = tuple(self._fresh.shape)
+        length = -(-math.prod(shape) * 4 // 3) * 4
         if not isinstance(text, str) or len(text) != length:
             found = f"{len(text)} characters" if isinstance(text, str) else type(text).__name__
-            raise InputError(f"{name}: tokens {tuple(like.shape)} are {length} characters of base64, got {found}")
+            raise InputError(f"{name}: tokens {shape[1:]} are {length} characters of base64, got {found}")
         values = np.frombuffer(base64.b64decode(text, validate=True), dtype="<f4").astype(np.float32)
         if not np.isfinite(values).all():
             raise InputError(f"{name}: tokens must be finite, got {int((~np.isfinite(values)).sum())} that are not")
-        return torch.from_numpy(values).view(like.shape).to(like.device)
+        return self._runtime.from_host(values.reshape(shape))

@@ -32,14 +32,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from chronopose.clips.contract import ClipSpec
+from chronopose.clips.spec import ClipSpec
 from chronopose.core.errors import InputError
 from chronopose.core.types import Floats, Frame, FramePoses, Pixels, Pose
 from chronopose.inference.features import Features, Slot, alike, crops_of
 from chronopose.inference.persons import Anchor, Anchors, Person
-from chronopose.inference.predictor import Joints, Predictor, in_image, joined
+from chronopose.inference.predictor import Joints, Predictor, in_image
 from chronopose.inference.stages import Measure, unmeasured
 from chronopose.inference.states import TrackStates
+from chronopose.runtimes.contract import joined
 from chronopose.tracking.detector import BoxFile, Detector
 from chronopose.tracking.tracker import Detections, Tracker, TrackerConfig
 
@@ -116,8 +117,8 @@ class PoseStream:
         measure: Measure = unmeasured,
     ) -> None:
         self.predictor, self.detector, self.config, self.measure = predictor, detector, config, measure
-        self.spec = shown(predictor.model.spec)
-        self.skeleton = predictor.model.skeleton
+        self.spec = shown(predictor.spec)
+        self.skeleton = predictor.skeleton
         wanted = self.spec.look_ahead
         self.look_ahead = wanted if config.lag is None else min(wanted, config.lag)
         patience = config.tracker.patience
@@ -128,7 +129,7 @@ class PoseStream:
         locked = config.crop == "locked" and not self.spec.recurrent
         self._moves = locked and predictor.runtime.moving is not None
         self._anchors = Anchors(config.drift if locked else 0.0, patience, self.spec.width / self.spec.height)
-        self._states = TrackStates(predictor.model, min(config.forget_after, patience), config.jump_iou)
+        self._states = TrackStates(predictor.runtime, min(config.forget_after, patience), config.jump_iou)
         self._features = Features(predictor, self.spec, config.still, measure)
         self._next_key = 0
         self._tracked = -1  # the newest frame whose persons are known

@@ -36,8 +36,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from chronopose.clips.contract import ClipSpec, PoseOutput
+from chronopose.clips.contract import PoseOutput
 from chronopose.clips.heatmap import MapKind, pose_from_maps
+from chronopose.clips.spec import ClipSpec
 from chronopose.core.errors import InputError
 from chronopose.core.skeleton import SKELETONS, check_known
 from chronopose.layers.backbone import Backbone, BackboneConfig

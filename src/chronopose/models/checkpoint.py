@@ -2,13 +2,10 @@
 
 import dataclasses
 import json
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -17,27 +14,9 @@ from torch import Tensor, nn
 
 from chronopose.core.errors import InputError
 from chronopose.core.files import replacing
+from chronopose.core.records import from_dict
+from chronopose.formats.weights_file import KEY, Card, Header, header_of, locate, parsed
 from chronopose.models import MODELS, kind_of, network_of
-
-LARGEST_HEADER = 1 << 20
-"""Bytes of JSON that a checkpoint's config and card may take."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Card:
-    """What users should know about weights before they use them.
-
-    Args:
-        data: what they were trained on.
-        licence: of the weights.
-        data_licence: terms of the training data.
-        notes: figures and known failures, one sentence each.
-    """
-
-    data: str = "none: random weights"
-    licence: str = "Apache-2.0"
-    data_licence: str = ""
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +42,7 @@ def save(model: nn.Module, path: Path, card: Card, dtype: torch.dtype = torch.fl
     }
     header = {"model": kind, "config": dataclasses.asdict(config), "card": dataclasses.asdict(card)}
     with replacing(path) as waiting:
-        save_file(tensors, waiting, metadata={"chronopose": json.dumps(header, sort_keys=True)})
+        save_file(tensors, waiting, metadata={KEY: json.dumps(header, sort_keys=True)})
 
 
 def load(name_or_path: str | Path, window: tuple[int, ...] | None = None) -> Checkpoint:
@@ -79,7 +58,7 @@ def load(name_or_path: str | Path, window: tuple[int, ...] | None = None) -> Che
     """
     path = locate(name_or_path)
     header, tensors = _read(path)
-    kind, config, card = _parse(header, path)
+    kind, config, card = _checked(header, path)
     if window is not None:
         if not hasattr(config, "offsets") or config.spec().recurrent:
             raise InputError(f"{path}: a {kind} model has no window that could be changed; got {window}")
@@ -93,58 +72,27 @@ def load(name_or_path: str | Path, window: tuple[int, ...] | None = None) -> Che
 def describe(name_or_path: str | Path) -> tuple[str, Any, Card]:
     """A checkpoint's kind of model (a key of `MODELS`), config and card, without its weights."""
     path = locate(name_or_path)
-    return _parse(_read(path, tensors=False)[0], path)
+    return _checked(header_of(path), path)
 
 
-def _parse(header: Mapping[str, Any], path: Path) -> tuple[str, Any, Card]:
-    kind = header.get("model")
+def _checked(header: Header, path: Path) -> tuple[str, Any, Card]:
+    """Kind, config and card of a header, the kind known and the config built."""
+    kind = header.kind
     if not isinstance(kind, str) or kind not in MODELS:
         raise InputError(f"{path}: model {kind!r} is not one of {', '.join(MODELS)}")
     try:
-        config = from_dict(MODELS[kind][0], header.get("config"), "config")
-        return kind, config, from_dict(Card, header.get("card", {}), "card")
+        return kind, from_dict(MODELS[kind][0], header.config, "config"), header.card
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
 
-def bundled() -> dict[str, Path]:
-    """The weights that ship with the package, by name."""
-    folder = Path(str(resources.files("chronopose"))) / "weights"
-    return {file.stem: file for file in sorted(folder.glob("*.safetensors"))}
-
-
-def locate(name_or_path: str | Path) -> Path:
-    """The file of a bundled name, a path, or a training run's folder."""
-    shipped = bundled()
-    if str(name_or_path) in shipped:
-        return shipped[str(name_or_path)]
-    path = Path(name_or_path)
-    if (path / "model.safetensors").is_file():
-        return path / "model.safetensors"
-    if path.is_file():
-        return path
-    names = ", ".join(shipped) or "none"
-    raise InputError(
-        f"{name_or_path}: no such model; wanted a bundled name ({names}), a .safetensors file or a run folder"
-    )
-
-
-def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def _read(path: Path) -> tuple[Header, dict[str, Tensor]]:
     try:
         with safe_open(str(path), framework="pt") as file:
-            text = (file.metadata() or {}).get("chronopose", "")
-            if not 0 < len(text) <= LARGEST_HEADER:
-                raise InputError(f"{path}: not a chronopose checkpoint (no config of at most 1 MB in its metadata)")
-            values = {name: file.get_tensor(name) for name in file.keys()} if tensors else {}  # noqa: SIM118
+            header = parsed(file.metadata(), path)
+            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path}: not a readable safetensors checkpoint ({error})") from None
-    try:
-        header = json.loads(text)
-    except (ValueError, RecursionError) as error:  # RecursionError: brackets without end
-        raise InputError(f"{path}: the checkpoint's metadata is no JSON ({error})") from None
-    if not isinstance(header, dict):
-        raise InputError(f"{path}: the checkpoint's metadata must be a JSON object, got {type(header).__name__}")
-    return header, values
 
 
 def _fill(model: nn.Module, tensors: Mapping[str, Tensor], source: str, place: str = "the config") -> None:
@@ -192,7 +140,7 @@ def transfer(model: nn.Module, source: str | Path) -> None:
     path = locate(source)
     header, tensors = _read(path)
     config: Any = model.config
-    _, old, _ = _parse(header, path)
+    _, old, _ = _checked(header, path)
     if hasattr(old, "offsets") and hasattr(config, "offsets"):
         tensors = _stretched(tensors, old.offsets, config.offsets)
     there = {name: tensor for name, tensor in tensors.items() if getattr(model, name.split(".")[0], model) is not None}
@@ -210,7 +158,7 @@ def transfer_backbone(model: nn.Module, source: str | Path) -> None:
     if backbone is None:
         raise InputError(f"{path}: a {type(model).__name__} has no backbone to start from it")
     header, tensors = _read(path)
-    wanted, got = _network(model.config), _network(_parse(header, path)[1])
+    wanted, got = _network(model.config), _network(_checked(header, path)[1])
     if got != wanted:  # ViTs may differ in what no tensor shows: heads, padding
         raise InputError(f"{path}: its backbone is {got}, wanted {wanted}")
     prefix = "backbone."
@@ -272,52 +220,3 @@ def load_timm_weights(model: nn.Module) -> None:
     if len(fitting) < 0.9 * len(wanted):
         raise InputError(f"backbone {name}: only {len(fitting)} of {len(wanted)} tensors fit timm's pretrained weights")
     trunk.load_state_dict(fitting, strict=False)
-
-
-def from_dict(kind: Callable[..., Any], values: object, field: str) -> Any:
-    """A dataclass from plain JSON values, nested ones too; unknown fields and wrong types are named."""
-    if not isinstance(values, Mapping):
-        raise InputError(f"{field} must be an object, got {type(values).__name__}")
-    hints = get_type_hints(kind)
-    unknown = sorted(set(values) - set(hints))
-    if unknown:
-        raise InputError(f"{field} has unknown fields {', '.join(unknown)}; known are {', '.join(hints)}")
-    return kind(**{name: _value(hints[name], value, f"{field}.{name}") for name, value in values.items()})
-
-
-def _value(hint: Any, value: Any, field: str) -> Any:
-    if dataclasses.is_dataclass(hint):
-        return from_dict(hint, value, field)  # type: ignore[arg-type]
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin is tuple:
-        if not isinstance(value, list | tuple):
-            raise InputError(f"{field} must be a list, got {value!r}")
-        inner = arguments[0] if len(arguments) == 2 and arguments[1] is Ellipsis else Any
-        return tuple(_value(inner, item, field) for item in value)
-    allowed = tuple(_plain(hint))
-    if allowed and not any(
-        value == option if not isinstance(option, type) else _is(value, option) for option in allowed
-    ):
-        raise InputError(
-            f"{field} must be {' or '.join(getattr(o, '__name__', repr(o)) for o in allowed)}, got {value!r}"
-        )
-    return value
-
-
-def _plain(hint: Any) -> Iterator[Any]:
-    """The types and literal values that a hint admits; nothing where the hint is not plain."""
-    if hint in (int, float, str, bool, type(None)):
-        yield hint
-    elif get_origin(hint) in (Union, UnionType):
-        for option in get_args(hint):
-            yield from _plain(option)
-    elif get_origin(hint) is Literal:
-        yield from get_args(hint)
-
-
-def _is(value: Any, kind: type) -> bool:
-    if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
-    if kind is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, kind)

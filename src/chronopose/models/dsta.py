@@ -33,8 +33,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from chronopose.clips.contract import ClipSpec, PoseOutput
+from chronopose.clips.contract import PoseOutput
 from chronopose.clips.moving import Moving
+from chronopose.clips.spec import ClipSpec
 from chronopose.core.errors import InputError
 from chronopose.core.skeleton import SKELETONS, Skeleton, check_known
 from chronopose.layers.backbone import Backbone, BackboneConfig
@@ -217,7 +218,8 @@ class MapTokens(nn.Module):
         """How tokens change as the crop moves: the linear layer holds a code for each cell of the map."""
         if not self.integral or min(self.grid) < 3:  # a code of fewer cells does not tell how it changes
             return None
-        return Moving.of_code(torch.unflatten(self.linear.weight + self.linear.bias[:, None], 1, self.grid))
+        code = torch.unflatten(self.linear.weight + self.linear.bias[:, None], 1, self.grid)
+        return Moving.of_code(code.detach().cpu().numpy())
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor | None]:
         maps = self.maps(features)  # (N, tokens, h, w)

@@ -36,8 +36,9 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, scaled_dot_product_attention
 
-from chronopose.clips.contract import ClipSpec, PoseOutput
+from chronopose.clips.contract import PoseOutput
 from chronopose.clips.heatmap import MapKind, pose_from_maps
+from chronopose.clips.spec import ClipSpec
 from chronopose.core.errors import InputError
 from chronopose.core.skeleton import SKELETONS, check_known
 from chronopose.layers.backbone import Backbone, BackboneConfig

@@ -29,8 +29,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from chronopose.clips.contract import Carried, ClipSpec, PoseOutput
+from chronopose.clips.contract import Carried, PoseOutput
 from chronopose.clips.heatmap import MapKind, pose_from_maps
+from chronopose.clips.spec import ClipSpec
 from chronopose.core.errors import InputError
 from chronopose.core.skeleton import SKELETONS, check_known
 from chronopose.layers.backbone import BackboneConfig

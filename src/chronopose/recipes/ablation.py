@@ -16,20 +16,22 @@ from typing import Any, Literal, cast
 from torch import Tensor, nn
 
 from chronopose.clips.augment import AugmentConfig
-from chronopose.clips.contract import ClipBatch, ClipSpec, PoseOutput
+from chronopose.clips.contract import ClipBatch, PoseOutput
+from chronopose.clips.spec import ClipSpec
 from chronopose.core.errors import InputError
 from chronopose.data.dataset import PoseDataset
 from chronopose.data.rendered import RenderedClips
 from chronopose.data.sources import DRAWN, RENDERED, listed
 from chronopose.data.synthetic import SyntheticConfig
 from chronopose.data.training import Share, TrainingClips
+from chronopose.formats import weights_file
+from chronopose.formats.weights_file import Card
 from chronopose.layers.backbone import Backbone, BackboneConfig
 from chronopose.losses.combine import LossSum
 from chronopose.losses.heatmap import HeatmapCrossEntropy, heatmap_loss
 from chronopose.losses.rle import RLELoss
 from chronopose.models import checkpoint, network_of
 from chronopose.models.baselines import SimpleBaselineConfig
-from chronopose.models.checkpoint import Card
 from chronopose.models.dsta import DSTAConfig
 from chronopose.models.ftp_pose import FTPPoseConfig
 from chronopose.models.listpose import ListPoseConfig
@@ -289,7 +291,7 @@ def fingerprint(config: Config) -> str:
     """Of the weights that a run starts from."""
     if config.features is None:
         return ""
-    return hashlib.sha256(checkpoint.locate(config.features).read_bytes()).hexdigest()
+    return hashlib.sha256(weights_file.locate(config.features).read_bytes()).hexdigest()
 
 
 def _as_they_are(maps: Tensor) -> Tensor:

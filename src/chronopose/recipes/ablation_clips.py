@@ -16,8 +16,8 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from chronopose.clips.augment import AugmentConfig, Example, example
-from chronopose.clips.contract import ClipSpec, LabelledClip
 from chronopose.clips.occlude import pass_by
+from chronopose.clips.spec import ClipSpec, LabelledClip
 from chronopose.core.geometry import box_size, crop_to_image
 from chronopose.core.types import Floats
 from chronopose.data.dataset import PoseDataset

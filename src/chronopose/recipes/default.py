@@ -9,11 +9,12 @@ from torch import nn
 from chronopose.clips.augment import AugmentConfig
 from chronopose.core.errors import InputError
 from chronopose.data.training import TrainingClips
+from chronopose.formats.weights_file import Card
 from chronopose.layers.backbone import BackboneConfig
 from chronopose.losses.combine import LossSum
 from chronopose.losses.heatmap import HeatmapCrossEntropy
 from chronopose.losses.rle import RLELoss
-from chronopose.models.checkpoint import Card, transfer
+from chronopose.models.checkpoint import transfer
 from chronopose.models.dsta import DSTA, DSTAConfig
 from chronopose.recipes import mixture
 from chronopose.recipes.mixture import MixtureConfig

@@ -11,12 +11,13 @@ from chronopose.core.errors import InputError
 from chronopose.data.catalogue import named, open_data
 from chronopose.data.renamed import Renamed
 from chronopose.data.training import Share, TrainingClips
+from chronopose.formats.weights_file import Card
 from chronopose.losses.combine import LossSum
 from chronopose.losses.heatmap import HeatmapCrossEntropy, heatmap_loss
 from chronopose.losses.rle import RLELoss
 from chronopose.models import network_of
 from chronopose.models.baselines import RegressionConfig
-from chronopose.models.checkpoint import Card, describe, transfer, transfer_backbone
+from chronopose.models.checkpoint import describe, transfer, transfer_backbone
 from chronopose.models.dsta import DSTAConfig
 from chronopose.models.listpose import ListPoseConfig, TokenInit
 from chronopose.recipes import mixture

@@ -7,9 +7,10 @@ from torch import nn
 
 from chronopose.clips.augment import AugmentConfig
 from chronopose.data.training import TrainingClips
+from chronopose.formats.weights_file import Card
 from chronopose.layers.backbone import BackboneConfig
 from chronopose.losses.heatmap import heatmap_loss
-from chronopose.models.checkpoint import Card, transfer, transfer_trunk
+from chronopose.models.checkpoint import transfer, transfer_trunk
 from chronopose.models.ftp_pose import FTPPose, FTPPoseConfig
 from chronopose.recipes import mixture
 from chronopose.recipes.mixture import MixtureConfig

@@ -9,9 +9,10 @@ from torch import nn
 from chronopose.clips.augment import AugmentConfig
 from chronopose.core.errors import InputError
 from chronopose.data.training import TrainingClips
+from chronopose.formats.weights_file import Card
 from chronopose.layers.backbone import BackboneConfig
 from chronopose.losses.heatmap import heatmap_loss
-from chronopose.models.checkpoint import Card, transfer
+from chronopose.models.checkpoint import transfer
 from chronopose.models.listpose import ListPose, ListPoseConfig
 from chronopose.recipes import mixture
 from chronopose.recipes.mixture import MixtureConfig

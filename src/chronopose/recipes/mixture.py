@@ -13,7 +13,7 @@ from chronopose.data.sources import DRAWN, JHMDB, LSPET, RENDERED, Source, liste
 from chronopose.data.synthetic import SyntheticConfig, SyntheticPeople
 from chronopose.data.training import Share
 from chronopose.data.videos import VideoClips
-from chronopose.models.checkpoint import Card
+from chronopose.formats.weights_file import Card
 from chronopose.training.config import OptimConfig, TrainConfig
 
 AUGMENT = AugmentConfig(

@@ -15,11 +15,12 @@ from chronopose.data.catalogue import named, open_labels
 from chronopose.data.renamed import Renamed
 from chronopose.data.training import Share, TrainingClips
 from chronopose.data.videos import VideoClips
+from chronopose.formats.weights_file import Card
 from chronopose.losses.heatmap import HeatmapMSE
 from chronopose.losses.rle import RLELoss
 from chronopose.models import network_of
 from chronopose.models.baselines import RegressionConfig
-from chronopose.models.checkpoint import Card, transfer
+from chronopose.models.checkpoint import transfer
 from chronopose.models.dsta import DSTAConfig
 from chronopose.training.config import OptimConfig, TrainConfig
 

@@ -13,9 +13,9 @@ from chronopose.data.crowd import Crowd, CrowdConfig, Pictures, Scenes
 from chronopose.data.portraits import DrawnPictures, JhmdbPictures, LspPictures, Panoramas, RenderedScenes
 from chronopose.data.sources import DRAWN, JHMDB, LSPET, PANORAMAS, RENDERED, Source, listed
 from chronopose.formats.shards import Shards
+from chronopose.formats.weights_file import Card
 from chronopose.losses.detection import detection_loss
 from chronopose.models import checkpoint
-from chronopose.models.checkpoint import Card
 from chronopose.models.person import PersonConfig, PersonModel, PersonOutput
 from chronopose.training.config import OptimConfig, TrainConfig
 

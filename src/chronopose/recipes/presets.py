@@ -7,10 +7,11 @@ from typing import Any
 import torch
 
 from chronopose.core.errors import InputError
+from chronopose.formats import weights_file
+from chronopose.formats.weights_file import Card
 from chronopose.layers.backbone import BackboneConfig
 from chronopose.models import checkpoint, kind_of, network_of
 from chronopose.models.baselines import RegressionConfig, SimpleBaselineConfig
-from chronopose.models.checkpoint import Card
 from chronopose.models.complexity import complexity
 from chronopose.models.dsta import DSTAConfig
 from chronopose.models.ftp_pose import FTPPoseConfig
@@ -75,7 +76,7 @@ PRESETS: dict[str, Any] = {
 
 def describe_all() -> Iterator[dict[str, Any]]:
     """A row for every bundled model and every preset, each as soon as it is counted: the largest take a second."""
-    return (describe(name) for name in [*checkpoint.bundled(), *PRESETS])
+    return (describe(name) for name in [*weights_file.bundled(), *PRESETS])
 
 
 def describe(name: str) -> dict[str, Any]:

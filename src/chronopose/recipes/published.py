@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from chronopose.formats import weights_file
 from chronopose.losses.rle import RealNVP
 from chronopose.models import checkpoint, network_of
 from chronopose.models.complexity import complexity
@@ -170,7 +171,7 @@ only the abstract is public."""
 
 def compare_all() -> list[dict[str, Any]]:
     """A row of `compare` for every bundled model and every preset."""
-    return [compare(name) for name in [*checkpoint.bundled(), *PRESETS]]
+    return [compare(name) for name in [*weights_file.bundled(), *PRESETS]]
 
 
 def compare(name: str) -> dict[str, Any]:

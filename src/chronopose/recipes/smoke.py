@@ -7,11 +7,11 @@ from torch import nn
 from chronopose.clips.augment import AugmentConfig
 from chronopose.data.synthetic import SyntheticConfig, SyntheticPeople
 from chronopose.data.training import Share, TrainingClips
+from chronopose.formats.weights_file import Card
 from chronopose.layers.backbone import BackboneConfig
 from chronopose.losses.combine import LossSum
 from chronopose.losses.heatmap import HeatmapCrossEntropy
 from chronopose.losses.rle import RLELoss
-from chronopose.models.checkpoint import Card
 from chronopose.models.dsta import DSTA, DSTAConfig
 from chronopose.training.config import OptimConfig, TrainConfig
 

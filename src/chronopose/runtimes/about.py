@@ -6,14 +6,15 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import torch
+import numpy as np
 
-from chronopose.clips.contract import ClipSpec
 from chronopose.clips.moving import Moving
+from chronopose.clips.spec import ClipSpec
 from chronopose.core.errors import InputError
+from chronopose.core.records import from_dict
 from chronopose.core.skeleton import Skeleton
 from chronopose.formats import metadata
-from chronopose.models.checkpoint import LARGEST_HEADER, Card, from_dict
+from chronopose.formats.weights_file import LARGEST_HEADER, Card
 
 FORMAT = 1
 """Version of this record. A reader takes no other."""
@@ -108,7 +109,7 @@ class About:
 
     def how_features_move(self) -> Moving | None:
         """How features change as their crop moves, where that is known."""
-        return Moving(torch.tensor(self.moving).reshape(self._generators)) if self.moving else None
+        return Moving(np.reshape(self.moving, self._generators)) if self.moving else None
 
 
 def written(about: About) -> str:

@@ -6,10 +6,8 @@ import logging
 import os
 from collections.abc import Callable
 from functools import cache
-from importlib import resources
+from importlib import metadata, resources
 from pathlib import Path
-
-import torch
 
 from chronopose.core.errors import InputError
 from chronopose.core.files import replacing
@@ -50,7 +48,7 @@ def _code() -> str:
 
 def place(name: str, source: str, precision: Precision) -> Path:
     """The file for graphs made of `source`, by this version of everything that makes them."""
-    made_by = json.dumps([source, FORMAT, _code(), torch.__version__, precision])
+    made_by = json.dumps([source, FORMAT, _code(), metadata.version("torch"), precision])
     safe = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)[:64]
     return folder() / f"{safe}-{precision}-{hashlib.sha256(made_by.encode()).hexdigest()[:24]}.zip"
 
@@ -72,6 +70,23 @@ def kept(name: str, source: str, precision: Precision) -> GraphFile | None:
 def keep(file: GraphFile, name: str, precision: Precision) -> None:
     """Keeps a pair of graphs; where the folder cannot be written, they are made again next time."""
     _stored(place(name, file.about.source, precision), lambda path: graph_file.write(file, path))
+
+
+def settle(graphs: Path, by: str, compare: Callable[[], None], keep: Callable[[], None] | None) -> None:
+    """Compares graphs with their model unless that was done before, and notes that they have passed.
+
+    Args:
+        graphs: their place.
+        by: what computes them, see `sessions.computed_by`.
+        compare: raises what is wrong with them.
+        keep: puts new graphs into their place once they have passed; None for those that lie there.
+    """
+    if keep is None and has_passed(graphs, by):
+        return
+    compare()
+    if keep is not None:
+        keep()
+    note_passed(graphs, by)
 
 
 def has_passed(graphs: Path, by: str) -> bool:

@@ -1,25 +1,28 @@
-"""Which backend runs a model: from a name or a file to a runtime, by way of graphs that are made, kept and checked."""
+"""Which backend runs a model: from a name or a file to a runtime, by way of graphs that are made, kept and checked.
+
+Where kept graphs have passed, neither torch nor any model is imported: that takes seconds, and half a gigabyte.
+"""
 
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-import torch
-
-from chronopose.clips.contract import PoseModel, moving_of
 from chronopose.core.errors import InputError
-from chronopose.models import MODELS, checkpoint
-from chronopose.models.checkpoint import Card, Checkpoint
-from chronopose.runtimes import cache, export, graph_file, names, parity, quantise, sample
+from chronopose.formats import weights_file
+from chronopose.formats.weights_file import Card
+from chronopose.runtimes import cache, graph_file, names
 from chronopose.runtimes.contract import Runtime
 from chronopose.runtimes.graph_file import GraphFile
 from chronopose.runtimes.graph_model import GraphModel
-from chronopose.runtimes.in_torch import TorchRuntime, faster
 from chronopose.runtimes.names import Backend, Choice, Precision
 from chronopose.runtimes.sessions import computed_by, has_bf16, installed, require
+
+if TYPE_CHECKING:
+    from chronopose.clips.contract import PoseModel
+    from chronopose.models.checkpoint import Checkpoint
 
 _log = logging.getLogger(__name__)
 
@@ -32,9 +35,6 @@ FASTEST: dict[Precision, tuple[Backend, ...]] = {
 
 Notify = Callable[[str], None]
 """Told in a sentence what takes long."""
-
-_COMPARED = 8  # windows that made graphs are compared on
-_READ = 40  # frames of the bundled clip that they are taken from
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -51,11 +51,11 @@ class Opened:
     name: str
     card: Card
     runtime: Runtime
-    build: Callable[[], PoseModel]
+    build: "Callable[[], PoseModel]"
 
     @cached_property
-    def model(self) -> PoseModel:
-        """The plain module, built when first asked for; for a file of graphs, which has none, the runtime."""
+    def model(self) -> "PoseModel":
+        """The plain module, built when first asked for; for a file of graphs, which has none, one over the runtime."""
         return self.build()
 
 
@@ -86,7 +86,7 @@ def opened(
             raise InputError(f"{name_or_path}: graphs are made for one window; --frames goes with weights")
         return _of_graphs(Path(name_or_path), backend, precision, device)
     weights = _Weights(name_or_path, window, notify or (lambda _: None))
-    runtime = _chosen(weights, backend, precision or "fp32", torch.device(device))
+    runtime = _chosen(weights, backend, precision or "fp32", device)
     return Opened(name=weights.name, card=weights.card, runtime=runtime, build=lambda: weights.model)
 
 
@@ -118,7 +118,13 @@ def _of_graphs(path: Path, backend: Choice, precision: Precision | None, device:
         require(able[0])
     _check_cpu(here[0], wanted)
     runtime = GraphModel(file, here[0], wanted, str(path))
-    return Opened(name=file.about.name, card=file.about.card, runtime=runtime, build=lambda: runtime)
+    return Opened(name=file.about.name, card=file.about.card, runtime=runtime, build=lambda: _as_module(runtime))
+
+
+def _as_module(runtime: Runtime) -> "PoseModel":
+    from chronopose.runtimes.as_module import RuntimeModel
+
+    return RuntimeModel(runtime)
 
 
 # Weights -------------------------------------------------------------------------------------------------------------
@@ -128,22 +134,21 @@ class _Weights:
     """A model with what graphs of it are made and kept by. The model itself is built when something asks for it."""
 
     def __init__(self, name_or_path: str | Path, window: tuple[int, ...] | None, notify: Notify) -> None:
-        self._path, self._window, self.notify = checkpoint.locate(name_or_path), window, notify
-        self.name = self._path.stem
-        kind, _, self.card = checkpoint.describe(self._path)
-        if not hasattr(MODELS[kind][1], "fuse"):
-            raise InputError(f"{self.name} is a {kind} model, which answers no poses")
+        self._path, self._window, self.notify = weights_file.locate(name_or_path), window, notify
+        self.name, self.card = self._path.stem, weights_file.header_of(self._path).card
         self._kept: dict[Precision, GraphFile | None] = {}
 
     @cached_property
-    def loaded(self) -> Checkpoint:
+    def loaded(self) -> "Checkpoint":
         """The model with all that its file says."""
-        return checkpoint.load(self._path, self._window)
+        from chronopose.runtimes import of_weights
+
+        return of_weights.pose_model(self._path, self._window)
 
     @property
-    def model(self) -> PoseModel:
+    def model(self) -> "PoseModel":
         """The plain one."""
-        return cast(PoseModel, self.loaded.model)
+        return cast("PoseModel", self.loaded.model)
 
     @cached_property
     def source(self) -> str:
@@ -157,59 +162,65 @@ class _Weights:
             self._kept[there] = cache.kept(self.name, self.source, there)
         return self._kept[there]
 
-    def made(self, precision: Precision) -> GraphFile:
-        """The pair of graphs, in fp32 or int8, made now."""
-        self.notify(f"making graphs of {self.name} for faster runs; they are kept in {cache.folder()}")
-        if _in_file(precision) == "fp32":
-            return export.made(self.loaded, pair=True, source=self.source)
-        crops = sample.crops(self.model.spec, quantise.CROPS)
-        return export.made(self.loaded, pair=True, source=self.source, calibration=crops, plain=self.kept("fp32"))
+    def in_torch(self, precision: Precision, device: str) -> Runtime:
+        """The model itself, made faster."""
+        from chronopose.runtimes import of_weights
 
-    def run_by(self, backend: Backend, precision: Precision) -> Runtime:
+        return of_weights.in_torch(self.loaded, precision, device)
+
+    def in_graphs(self, backend: Backend, precision: Precision) -> Runtime:
         """Graphs of these weights in a backend, checked against the model when they are new."""
         names.check(backend, precision)
         require(backend)
         _check_cpu(backend, precision)
-        file = self.kept(precision)
-        new = file is None
-        file = file or self.made(precision)
+        there = _in_file(precision)
+        kept = self.kept(there)
+        file = kept or self._made(there)
         runtime = GraphModel(file, backend, precision, self.name)
-        place, by = cache.place(self.name, self.source, _in_file(precision)), computed_by(backend, precision)
-        if new or not cache.has_passed(place, by):
-            windows = sample.windows(self.model.spec, _COMPARED, _READ)
-            parity.check(parity.difference(self.model, runtime, windows), runtime, self.name)
-            if new:
-                cache.keep(file, self.name, _in_file(precision))
-            cache.note_passed(place, by)
+
+        def compare() -> None:
+            from chronopose.runtimes import of_weights
+
+            of_weights.compare(self.loaded, runtime)
+
+        cache.settle(
+            cache.place(self.name, self.source, there),
+            computed_by(backend, precision),
+            compare,
+            (lambda: cache.keep(file, self.name, there)) if kept is None else None,
+        )
         return runtime
 
+    def _made(self, precision: Precision) -> GraphFile:
+        from chronopose.runtimes import of_weights
 
-def _chosen(weights: _Weights, choice: Choice, precision: Precision, device: torch.device) -> Runtime:
+        loaded = self.loaded  # before anything is said: a model that answers no poses has no graphs
+        self.notify(f"making graphs of {self.name} for faster runs; they are kept in {cache.folder()}")
+        return of_weights.graphs(loaded, precision, self.source, self.kept("fp32") if precision == "int8" else None)
+
+
+def _chosen(weights: _Weights, choice: Choice, precision: Precision, device: str) -> Runtime:
     if choice != "ready" and choice != "auto":
         names.check(choice, precision)
         if choice == "torch":
-            return _in_torch(weights, precision, device)
-        _only_cpu(str(device), weights.name)
-        return weights.run_by(choice, precision)
+            return weights.in_torch(precision, device)
+        _only_cpu(device, weights.name)
+        return weights.in_graphs(choice, precision)
     why = "precision: int8 runs on the CPU, in onnxruntime or openvino; pip install 'chronopose[export]'"
-    if device.type == "cpu":
+    if device == "cpu":
         # Torch has no int8: who asks for it has the graphs made.
         wait = choice == "ready" and precision != "int8"
         for backend in FASTEST[precision]:
             if not installed(backend) or (wait and weights.kept(precision) is None):
                 continue
             try:
-                return weights.run_by(backend, precision)
+                return weights.in_graphs(backend, precision)
             except InputError as error:
                 why = str(error)
                 _log.warning("%s is left out: %s", backend, why)
     if precision == "int8":
         raise InputError(why)
-    return _in_torch(weights, precision, device)
-
-
-def _in_torch(weights: _Weights, precision: Precision, device: torch.device) -> Runtime:
-    return TorchRuntime(faster(weights.model, device), device, precision, moving_of(weights.model))
+    return weights.in_torch(precision, device)
 
 
 def _in_file(precision: Precision) -> Precision:

@@ -1,27 +1,97 @@
 """What a runtime is: a pose model whose two steps run in some library, at some precision, on some device."""
 
-from typing import Protocol, runtime_checkable
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 
-from chronopose.clips.contract import Carried, PoseModel
 from chronopose.clips.moving import Moving
+from chronopose.clips.spec import ClipSpec
+from chronopose.core.skeleton import Skeleton
+from chronopose.core.types import Floats, Pixels
 from chronopose.runtimes.names import Backend, Precision
+
+Rows = Any
+"""Features or tokens of some persons and frames, in float32 whatever the precision: an array of the runtime's own
+library, where it computes. All such arrays alike are asked for `len`, `shape`, `reshape` and some of their rows;
+whatever else is done with them a runtime does."""
+
+
+class Answer(NamedTuple):
+    """A runtime's answer to B windows, float32, in crop pixels as `clips.contract.PoseOutput` has it.
+
+    xy_crop (B, F, K, 2), score (B, F, K), sigma (B, F, K, 2) or None.
+    """
+
+    xy_crop: Floats
+    score: Floats
+    sigma: Floats | None
+
+
+class State(NamedTuple):
+    """What a recurrent model remembers of B persons after a frame; `valid` is False for those it has not seen yet."""
+
+    tokens: Rows
+    valid: NDArray[np.bool_]
 
 
 @runtime_checkable
-class Runtime(PoseModel, Protocol):
-    """A pose model that is ready for use. `encode` takes uint8 pixels; tensors come and go on `device`.
+class Runtime(Protocol):
+    """A pose model that is ready for use: crops in and answers out are numpy, what lies between is the runtime's.
 
-    `name` is that of the backend; `moving` says how features change as their crop moves, None where that is not known.
-    Features and states are float32 whatever the precision, so that a stream may keep them, and save states in a file.
+    `name` is that of the backend; `device` is written as torch writes it; `moving` says how features change as their
+    crop moves, None where that is not known. No part of this asks for torch: graphs run without it.
     """
 
     name: Backend
     precision: Precision
-    device: torch.device
+    device: str
+    spec: ClipSpec
+    skeleton: Skeleton
     moving: Moving | None
 
-    def fresh(self, batch: int) -> Carried:
-        """The state of persons never seen before, where the model carries one."""
+    def encode(self, crops: Pixels) -> Rows:
+        """(N, H, W, 3) uint8 crops of single frames -> (N, ...) features."""
         ...
+
+    def fuse(self, features: Rows, state: State | None = None) -> tuple[Answer, State | None]:
+        """(B, T, ...) features of windows -> the answer, and the state for the next call where the model has one."""
+        ...
+
+    def moved(self, features: Rows, moves: NDArray[np.float64]) -> Rows:
+        """(N, ...) features after their crops' `moves` (N, 3), where `moving` is known."""
+        ...
+
+    def joined(self, parts: Sequence[Rows]) -> Rows:
+        """Rows one after the other, in memory of their own."""
+        ...
+
+    def fresh(self) -> Rows:
+        """(1, ...) tokens of a person never seen before, where the model carries a state."""
+        ...
+
+    def to_host(self, rows: Rows) -> Floats:
+        """Rows as numpy has them."""
+        ...
+
+    def from_host(self, values: Floats) -> Rows:
+        """The other way round."""
+        ...
+
+
+def joined(answers: Sequence[Answer], axis: int = 0) -> Answer:
+    """Answers to different persons, or of different frames (axis 1), as one."""
+    sigmas = [one.sigma for one in answers if one.sigma is not None]
+    return Answer(
+        np.concatenate([one.xy_crop for one in answers], axis),
+        np.concatenate([one.score for one in answers], axis),
+        np.concatenate(sigmas, axis) if sigmas else None,
+    )
+
+
+def answer(runtime: Runtime, windows: Pixels) -> Answer:
+    """The answer to windows of crops (B, T, H, W, 3) uint8."""
+    batch, frames = windows.shape[:2]
+    features = runtime.encode(windows.reshape(-1, *windows.shape[2:]))
+    return runtime.fuse(features.reshape(batch, frames, *features.shape[1:]))[0]

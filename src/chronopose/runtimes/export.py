@@ -107,7 +107,7 @@ def made(
 
     about = describe(loaded, pair=pair, source=source)
     if plain is None:
-        parts = parts_of(faster(cast(PoseModel, loaded.model), torch.device("cpu")), about)
+        parts = parts_of(faster(cast(PoseModel, loaded.model)), about)
     else:
         parts = {name: onnx.load_from_string(graph) for name, graph in plain.graphs.items()}
     if calibration is not None:
@@ -306,8 +306,9 @@ def to_programs(model: PoseModel, about: About) -> "dict[str, torch.export.Expor
         }
 
 
-def answered(programs: "Mapping[str, torch.export.ExportedProgram]", about: About, pixels: Tensor) -> PoseOutput:
-    """What programs answer to windows of pixels (B, T, 3, H, W)."""
+def answered(programs: "Mapping[str, torch.export.ExportedProgram]", about: About, windows: Pixels) -> PoseOutput:
+    """What programs answer to windows of crops (B, T, H, W, 3)."""
+    pixels = torch.from_numpy(windows).permute(0, 1, 4, 2, 3)
     run: dict[str, Any] = {name: program.module() for name, program in programs.items()}
     if about.graphs == WINDOW:
         return PoseOutput(*run["window"](pixels))

@@ -3,19 +3,23 @@
 import copy
 import platform
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from chronopose.clips.contract import Carried, PoseModel, PoseOutput, RecurrentPoseModel
-from chronopose.clips.moving import Moving
+from chronopose.clips.contract import Carried, PoseModel, RecurrentPoseModel
+from chronopose.clips.moving import Moving, moved
+from chronopose.core.types import Floats, Pixels
 from chronopose.models.person import PersonModel
+from chronopose.runtimes.contract import Answer, State
 from chronopose.runtimes.names import Backend, Precision
 
 WITHIN = 1e-5
@@ -25,56 +29,109 @@ WITHIN = 1e-5
 class TorchRuntime:
     """A `Runtime` of torch: the model in eval mode on its device; bf16 is autocast, inside the steps alone.
 
-    On a GPU the convolutions' weights are channels-last, as the crops are. (bf16 on a GPU has not been measured here.)
+    Its rows are tensors there. On a GPU the convolutions' weights are channels-last, as the crops are. (bf16 on a GPU
+    has not been measured here.)
 
     Args:
         model: a pose model and module; it is moved to the device.
-        device: where it runs.
+        device: where it runs, as torch writes it.
         precision: "fp32" or "bf16".
         moving: how features change as their crop moves, where the plain model knows it: a copy made faster may have
             its weights laid out so that none can be read.
+        batch: crops encoded in one pass; more need memory and gain little.
     """
 
     name: Backend = "torch"
 
     def __init__(
-        self, model: PoseModel, device: torch.device, precision: Precision = "fp32", moving: Moving | None = None
+        self,
+        model: PoseModel,
+        device: str = "cpu",
+        precision: Precision = "fp32",
+        moving: Moving | None = None,
+        batch: int = 32,
     ) -> None:
-        self.model, self.device, self.precision = model, device, precision
-        self.moving = None if moving is None else moving.on(device)
+        self.model, self.device, self.precision, self.moving, self.batch = model, device, precision, moving, batch
         self.spec, self.skeleton = model.spec, model.skeleton
-        module = model.to(device).eval()  # type: ignore[attr-defined]
-        if device.type == "cuda":
+        module = cast(nn.Module, model).to(device).eval()
+        if device.startswith("cuda"):
             module.to(memory_format=torch.channels_last)
 
     def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
+        return torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.precision == "bf16")
 
-    def encode(self, pixels: UInt8[Tensor, "N 3 H W"]) -> Float[Tensor, "N ..."]:
-        """(N, 3, H, W) pixels of single frames -> (N, ...) features."""
-        if self.precision == "fp32":
-            return self.model.encode(pixels)
+    @torch.inference_mode()
+    def encode(self, crops: Pixels) -> Float[Tensor, "N ..."]:
+        """(N, H, W, 3) uint8 crops of single frames -> (N, ...) features."""
+        parts = []
+        for start in range(0, len(crops), self.batch):
+            pixels = torch.from_numpy(crops[start : start + self.batch]).to(self.device, non_blocking=True)
+            with self._autocast():
+                # A permuted view is channels-last memory: no copy.
+                parts.append(self.model.encode(pixels.permute(0, 3, 1, 2)).float())
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    @torch.inference_mode()
+    def fuse(self, features: Float[Tensor, "B T ..."], state: State | None = None) -> tuple[Answer, State | None]:
+        """(B, T, ...) features of windows -> the answer, and the state for the next call where the model has one."""
+        carried = None if state is None else Carried(state.tokens, torch.from_numpy(state.valid).to(self.device))
         with self._autocast():
-            return self.model.encode(pixels).float()
+            output, after = self.model.fuse(features, carried)
+        xy, score, sigma = (
+            None if part is None else part.float().cpu().numpy()
+            for part in (output.xy_crop, output.score, output.sigma)
+        )
+        assert xy is not None and score is not None
+        # Whoever has been answered is known from now on; to ask the device would be to wait for it.
+        valid = np.ones(len(features), dtype=np.bool_)
+        return Answer(xy, score, sigma), None if after is None else State(after.tokens, valid)
 
-    def fuse(self, features: Float[Tensor, "B T ..."], state: Any = None) -> tuple[PoseOutput, Any]:
-        """(B, T, ...) features of windows -> the answer, and the state for the next call."""
-        if self.precision == "fp32":
-            return self.model.fuse(features, state)
-        with self._autocast():
-            return self.model.fuse(features, state)
+    @torch.inference_mode()
+    def moved(self, features: Float[Tensor, "N ..."], moves: NDArray[np.float64]) -> Float[Tensor, "N ..."]:
+        """(N, ...) features after their crops' `moves` (N, 3)."""
+        assert self.moving is not None
+        return moved(features, torch.from_numpy(self.moving.matrices(moves)).to(self.device))
 
-    def fresh(self, batch: int) -> Carried:
-        """The state of persons never seen before, where the model carries one."""
+    def joined(self, parts: Sequence[Tensor]) -> Tensor:
+        """Rows one after the other, in memory of their own."""
+        return torch.cat(list(parts))
+
+    @torch.inference_mode()
+    def fresh(self) -> Tensor:
+        """(1, ...) tokens of a person never seen before, where the model carries a state."""
         assert isinstance(self.model, RecurrentPoseModel)
-        return self.model.fresh(batch)
+        return self.model.fresh(1).tokens
 
-    def __call__(self, pixels: UInt8[Tensor, "B T 3 H W"]) -> PoseOutput:
-        """(B, T, 3, H, W) pixels of windows -> the answer."""
-        return self.fuse(torch.unflatten(self.encode(pixels.flatten(0, 1)), 0, pixels.shape[:2]))[0]
+    def to_host(self, rows: Tensor) -> Floats:
+        """Rows as numpy has them."""
+        return rows.cpu().numpy()
+
+    def from_host(self, values: Floats) -> Tensor:
+        """The other way round."""
+        return torch.from_numpy(values).to(self.device)
 
 
-def faster(model: PoseModel, device: torch.device) -> PoseModel:
+class TorchPersons:
+    """A `PersonNetwork` of torch.
+
+    Args:
+        model: in eval mode from here on; it is moved to the device.
+        device: where it runs, as torch writes it.
+    """
+
+    def __init__(self, model: PersonModel, device: str = "cpu") -> None:
+        self.model, self.device = model.to(device).eval(), device
+        config = model.config
+        self.long_side, self.score_scale, self.score_shift = config.long_side, config.score_scale, config.score_shift
+
+    @torch.inference_mode()
+    def __call__(self, pictures: Pixels) -> tuple[Floats, Floats]:
+        """(B, H, W, 3) uint8 -> logit (B, N) and boxes (B, N, 4) of every cell."""
+        output = self.model(torch.from_numpy(pictures).to(self.device).permute(0, 3, 1, 2))
+        return output.logit.float().cpu().numpy(), output.boxes.float().cpu().numpy()
+
+
+def faster(model: PoseModel, device: str = "cpu") -> PoseModel:
     """A copy of a model for inference on a device, with the same answers to `WITHIN`; the model itself is left alone.
 
     Norms are folded into the convolutions before them, branches that were trained side by side become one, and on a
@@ -93,14 +150,14 @@ def faster(model: PoseModel, device: torch.device) -> PoseModel:
     return cast(PoseModel, _changed(cast(nn.Module, model), trunk, device, features))
 
 
-def faster_persons(model: PersonModel, device: torch.device) -> PersonModel:
+def faster_persons(model: PersonModel, device: str = "cpu") -> PersonModel:
     """The same for the network that finds persons."""
     probe = _noise(model, model.config.long_side, model.config.long_side)
     return cast(PersonModel, _changed(model, model.trunk, device, lambda one: cast(Tensor, one(probe).logit)))
 
 
 def _changed(
-    model: nn.Module, trunk: nn.Module | None, device: torch.device, answer: Callable[[nn.Module], Tensor]
+    model: nn.Module, trunk: nn.Module | None, device: str, answer: Callable[[nn.Module], Tensor]
 ) -> nn.Module:
     """A faster copy, or a plain one where its answer is another."""
     from timm.utils.model import reparameterize_model
@@ -113,7 +170,7 @@ def _changed(
         reparameterize_model(copies[id(trunk)], inplace=True)
     with torch.inference_mode():
         _fold_norms(changed, answer)
-        if device.type == "cpu" and _slow_linears():
+        if device == "cpu" and _slow_linears():
             _send_linears(changed)
         # A norm whose input another layer reads too cannot be told from one that is alone; the numbers can.
         wanted, got = answer(plain), answer(changed)

@@ -1,15 +1,13 @@
 """How far a runtime's answers are from the plain model's, and how far they may be."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
 
 from chronopose.clips.contract import PoseModel, PoseOutput
 from chronopose.core.errors import InputError
-from chronopose.core.types import Pixels
-from chronopose.runtimes.contract import Runtime
+from chronopose.core.types import Floats, Pixels
+from chronopose.runtimes.contract import Runtime, answer
 from chronopose.runtimes.names import Precision
 
 MOST_PX = 0.05
@@ -29,17 +27,16 @@ class Difference(NamedTuple):
         return f"mean {self.mean_px:.2g} px, largest {self.largest_px:.2g} px"
 
 
-def difference(model: PoseModel, other: Callable[[Tensor], PoseOutput], windows: Pixels) -> Difference:
-    """How far the joints of a runtime, or of anything that is called like one, are from the model's.
+def difference(model: PoseModel, runtime: Runtime, windows: Pixels) -> Difference:
+    """How far a runtime's joints are from the model's, in windows of crops (B, T, H, W, 3)."""
+    return between(model, answer(runtime, windows).xy_crop, windows)
 
-    Args:
-        model: the plain one.
-        other: (B, T, 3, H, W) pixels -> the answer.
-        windows: (B, T, H, W, 3).
-    """
-    pixels = torch.from_numpy(windows).permute(0, 1, 4, 2, 3)
+
+def between(model: PoseModel, xy_crop: Floats, windows: Pixels) -> Difference:
+    """How far joints (B, F, K, 2) are from the model's, in windows of crops (B, T, H, W, 3)."""
     with torch.inference_mode():
-        apart = (model(pixels).xy_crop - other(pixels).xy_crop).norm(dim=-1)
+        wanted: PoseOutput = model(torch.from_numpy(windows).permute(0, 1, 4, 2, 3))
+    apart = (wanted.xy_crop - torch.from_numpy(xy_crop)).norm(dim=-1)
     return Difference(float(apart.mean()), float(apart.max()))
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from chronopose.clips.contract import ClipSpec
 from chronopose.clips.crop import crop_clip
+from chronopose.clips.spec import ClipSpec
 from chronopose.core.errors import InputError
 from chronopose.core.types import Floats, Pixels
 from chronopose.data import catalogue

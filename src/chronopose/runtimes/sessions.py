@@ -2,14 +2,16 @@
 
 import importlib
 import importlib.util
+import os
 import platform
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from chronopose.core.errors import InputError
@@ -93,8 +95,23 @@ def opened(graph: bytes, weights: bytes, backend: Backend, precision: Precision,
 
 
 def _threads() -> int:
-    """As many as torch would take, so that one setting, such as OMP_NUM_THREADS, holds for all backends."""
-    return torch.get_num_threads()
+    """As many as torch takes, so that one setting, such as OMP_NUM_THREADS, holds for all backends."""
+    if "torch" in sys.modules:  # where somebody may have told it
+        return int(sys.modules["torch"].get_num_threads())
+    wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    return int(wanted) if wanted.isdecimal() and int(wanted) > 0 else _cores()
+
+
+def _cores() -> int:
+    """The cores that this process may run on: of two threads of a core one alone is counted."""
+    if not hasattr(os, "sched_getaffinity"):
+        return os.cpu_count() or 1
+    usable = os.sched_getaffinity(0)
+    try:
+        places = (Path(f"/sys/devices/system/cpu/cpu{number}/topology/thread_siblings_list") for number in usable)
+        return len({place.read_text() for place in places})
+    except OSError:
+        return len(usable)
 
 
 def _in_onnxruntime(graph: bytes, where: str) -> Session:

@@ -3,6 +3,7 @@
 import difflib
 import hashlib
 import logging
+import os
 import pickle
 import re
 import sys
@@ -137,20 +138,25 @@ class TorchvisionDetector:
 
 def is_cached(name: str) -> bool:
     """Whether the weights of a torchvision detector lie on this machine already."""
-    import torch
-
     _check_known(name)
     # Files begin with the detector's name. Torchvision, which knows the whole of it, takes a second to load.
-    folder = Path(torch.hub.get_dir()) / "checkpoints"
-    return any(folder.glob(f"{name}*")) and weights_file(name).is_file()
+    return any(downloads().glob(f"{name}*")) and weights_file(name).is_file()
 
 
 def weights_file(name: str) -> Path:
     """Where the weights of a torchvision detector lie, or would lie once downloaded."""
-    import torch
-
     file: str = _weights(name).url.rsplit("/", 1)[1]
-    return Path(torch.hub.get_dir()) / "checkpoints" / file
+    return downloads() / file
+
+
+def downloads() -> Path:
+    """Where torch keeps the weights that it downloads; by torch's own rule, so that nobody need load torch to ask."""
+    if "torch" in sys.modules:  # where `torch.hub.set_dir` may have said otherwise
+        import torch
+
+        return Path(torch.hub.get_dir()) / "checkpoints"
+    home = os.environ.get("TORCH_HOME", str(Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "torch"))
+    return Path(home).expanduser() / "hub" / "checkpoints"
 
 
 def _weights(name: str) -> Any:

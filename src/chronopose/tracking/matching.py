@@ -5,7 +5,6 @@ Dimensions: N persons, M detections, K joints. All boxes are x1, y1, x2, y2 in p
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import linear_sum_assignment
 
 from chronopose.core.similarity import oks_matrix
 from chronopose.tracking.kalman import to_centre
@@ -82,7 +81,21 @@ def assign(
     part = similarity[np.ix_(rows, columns)]
     allowed = part >= max(least, np.finfo(np.float64).tiny)
     # A pair that is not allowed gains nothing, so it never displaces one that is.
-    cost = 1 - np.where(allowed, part * preference[rows], 0.0)
-    for row, column in zip(*linear_sum_assignment(cost)):
+    for row, column in zip(*_greatest(np.where(allowed, part * preference[rows], 0.0))):
         if allowed[row, column]:
             match[rows[row]] = columns[column]
+
+
+def _greatest(gain: Array) -> tuple[Indices, Indices]:
+    """Rows and columns of an assignment with the greatest sum of gains (N, M), none below 0.
+
+    Where every row may have the column that is best for it, that is the answer, and nobody loads scipy's solver, which
+    takes a second.
+    """
+    rows, best = np.flatnonzero(gain.max(axis=1) > 0), gain.argmax(axis=1)
+    if len(np.unique(best[rows])) == len(rows):
+        return rows, best[rows]
+    from scipy.optimize import linear_sum_assignment
+
+    found: tuple[Indices, Indices] = linear_sum_assignment(gain, maximize=True)
+    return found

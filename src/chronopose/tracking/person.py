@@ -1,12 +1,10 @@
 """The bundled person detector at work: frames in, boxes of persons out."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from chronopose.clips.letterbox import letterbox
 from chronopose.core import geometry
@@ -19,6 +17,26 @@ _MOST = 100  # boxes of a frame
 _CANDIDATES = 1000  # the best of them, among which doubles are looked for
 
 
+class PersonNetwork(Protocol):
+    """A network that finds persons, wherever it runs.
+
+    Attributes:
+        device: as torch writes it.
+        long_side: of the pictures that it is shown by default, in pixels.
+        score_scale: with `score_shift`, makes the score of a detection: the sigmoid of scale * logit + shift.
+        score_shift: see there.
+    """
+
+    device: str
+    long_side: int
+    score_scale: float
+    score_shift: float
+
+    def __call__(self, pictures: Pixels) -> tuple[Floats, Floats]:
+        """(B, H, W, 3) uint8 RGB, sides multiples of 32 -> logit (B, N), boxes (B, N, 4) in their pixels."""
+        ...
+
+
 class PersonDetector:
     """A person network with what it needs around it: letterbox, batches, suppression of doubles.
 
@@ -26,9 +44,7 @@ class PersonDetector:
     the next multiple of 32, so a wide video costs less than a square one.
 
     Args:
-        model: answers (B, 3, H, W) uint8 pixels with `logit` (B, N) and `boxes` (B, N, 4) in its own pixels, and keeps
-            its config as `.config`, with `long_side`, `score_scale` and `score_shift`.
-        device: where it runs, as torch writes it.
+        network: see there.
         score: boxes below it are left out; keep it as low as the tracker's `low_score`.
         overlap: of two boxes that overlap more than this (intersection over union), the better one stays.
         long_side: of the network's picture in pixels, None for the model's own.
@@ -42,16 +58,14 @@ class PersonDetector:
 
     def __init__(
         self,
-        model: nn.Module,
-        device: str = "cpu",
+        network: PersonNetwork,
         *,
         score: float = 0.1,
         overlap: float = 0.55,
         long_side: int | None = None,
         batch_size: int = 8,
     ) -> None:
-        config: Any = model.config
-        self.long_side = int(config.long_side if long_side is None else long_side)
+        self.long_side = network.long_side if long_side is None else long_side
         if self.long_side < _MULTIPLE or self.long_side % _MULTIPLE:
             raise InputError(f"long_side must be a positive multiple of {_MULTIPLE}, got {self.long_side}")
         if not 0 <= score <= 1 or not 0 <= overlap <= 1:
@@ -59,9 +73,7 @@ class PersonDetector:
         if batch_size < 1:
             raise InputError(f"batch_size must be positive, got {batch_size}")
         self.score, self.overlap, self.batch_size = score, overlap, batch_size
-        self.score_scale, self.score_shift = float(config.score_scale), float(config.score_shift)
-        self.device = torch.device(device)
-        self.model = model.to(self.device).eval()
+        self.network = network
 
     def __call__(self, frames: Sequence[Pixels]) -> list[Detections]:
         """The persons of each frame (H, W, 3) RGB uint8, best first; boxes in image pixels, inside the image."""
@@ -73,11 +85,8 @@ class PersonDetector:
             for first in range(0, len(numbers), self.batch_size):
                 part = numbers[first : first + self.batch_size]
                 boxed = [letterbox(frames[number], height, width) for number in part]
-                pixels = torch.from_numpy(np.stack([canvas for canvas, _ in boxed])).permute(0, 3, 1, 2)
-                with torch.inference_mode():
-                    output = self.model(pixels.to(self.device))
-                    logit = self.score_scale * output.logit.float() + self.score_shift
-                    score, boxes = logit.sigmoid().cpu().numpy(), output.boxes.float().cpu().numpy()
+                logit, boxes = self.network(np.stack([canvas for canvas, _ in boxed]))
+                score = _sigmoid(self.network.score_scale * logit + self.network.score_shift)
                 for row, number in enumerate(part):
                     found[number] = self._persons(score[row], boxes[row], boxed[row][1], frames[number].shape[:2])
         return [one for one in found if one is not None]
@@ -99,6 +108,11 @@ class PersonDetector:
         inside = np.clip(corners, -0.5, edge).reshape(-1, 4)
         alive = (geometry.box_size(inside) > 1).all(axis=1)
         return Detections(inside[alive].astype(np.float32), score[kept][alive].astype(np.float32))
+
+
+def _sigmoid(logit: Floats) -> Floats:
+    score: Floats = (1 / (1 + np.exp(-logit.clip(-80, 80)))).astype(np.float32)  # beyond, exp overflows
+    return score
 
 
 def _singles(boxes: Floats, score: Floats, overlap: float) -> NDArray[np.intp]:

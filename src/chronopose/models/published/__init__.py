@@ -11,8 +11,8 @@ from typing import Any
 import torch
 
 from chronopose.core.errors import InputError
+from chronopose.formats.weights_file import Card
 from chronopose.models import checkpoint, network_of
-from chronopose.models.checkpoint import Card
 from chronopose.models.published import dsta, mmpose, rules, tokenpose, vitpose
 from chronopose.models.published.reading import Source
 from chronopose.models.published.rules import Conversion, Layout
