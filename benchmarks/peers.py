@@ -28,6 +28,7 @@ import numpy as np
 import onnx
 import torch
 from default_model import table, written
+from processor import processor
 from rtmpose_graph import HEIGHT, WIDTH, rtmpose
 from torch import Tensor, nn
 
@@ -55,10 +56,10 @@ YOLO_SIZE = (384, 640)
 
 ABOUT = """
 Boxes are given, so no detector is counted: YOLO-pose finds persons by itself, and MediaPipe the one that it follows.
-One thread, processor time, medians of {rounds} interleaved rounds of {row} steps in a row, on a machine that may be
-busy: compare the figures with each other, not with other machines. Ours are streams: a step encodes one new frame of
-each person and fuses the window of 5 (dsta-small), 3 (ftp-small) or the state (listpose-small). A row is the fastest
-runtime and precision of its model.
+{processor}, threads: {threads}. Processor time, medians of {rounds} interleaved rounds of
+{row} steps in a row, on a machine that may be busy: compare the figures with each other, not with other machines. Ours
+are streams: a step encodes one new frame of each person and fuses the window of 5 (dsta-small), 3 (ftp-small) or the
+state (listpose-small). A row is the fastest runtime and precision of its model.
 """
 
 Step = Callable[[], object]
@@ -322,7 +323,7 @@ def page(arguments: argparse.Namespace) -> str:
     parts = [
         "# Beside the others\n",
         f"`python benchmarks/peers.py --work FOLDER --threads {arguments.threads}`\n",
-        ABOUT.format(rounds=arguments.rounds, row=IN_A_ROW),
+        ABOUT.format(processor=processor(), threads=arguments.threads, rounds=arguments.rounds, row=IN_A_ROW),
         "## Milliseconds a person and frame\n",
         table(f"| model | fastest in | {head} | {times} |", per_person),
         "\n## Milliseconds a video frame\n",

@@ -17,6 +17,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
 import torch
+from processor import processor
 
 from chronopose.core.errors import InputError
 from chronopose.data import catalogue
@@ -102,7 +103,7 @@ def main() -> None:
         found = runtimes(name)
         columns = times(found, arguments.rounds)
         plain = columns["torch, plain"]
-        print(f"\n{name}; plain torch takes {', '.join(f'{ms:.2f}' for ms in plain)} ms\n")
+        print(f"\n{name} on {processor()}; plain torch takes {', '.join(f'{ms:.2f}' for ms in plain)} ms\n")
         head = "| | encode, 1 crop | encode, 8 | fuse, 1 window | fuse, 8 |"
         print(head + (" PCK@0.2 | @0.1 | @0.05 |" if people else ""))
         print("|---|" + "---|" * (head.count("|") - 2 + (3 if people else 0)))

@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -55,6 +56,13 @@ def test_a_quantised_encoder_is_smaller_and_says_so() -> None:
     assert (plain.about.precision, small.about.precision) == ("fp32", "int8")
     assert len(small.graphs["encode"]) < 0.4 * len(plain.graphs["encode"])
     assert len(small.graphs["fuse"]) == pytest.approx(len(plain.graphs["fuse"]), abs=64)
+
+
+def test_weights_in_8_bits_leave_room_for_the_sum_of_two_products() -> None:
+    graph = onnx.load_from_string(pair_int8("dsta").graphs["encode"]).graph
+    weights = [onnx.numpy_helper.to_array(one) for one in graph.initializer if one.data_type == onnx.TensorProto.INT8]
+    largest = [np.abs(weight.astype(int)).max() for weight in weights if weight.ndim == 4]
+    assert len(largest) > 5 and max(largest) == 64  # 2 x 255 x 64 is below 2^15
 
 
 def test_without_crops_nothing_is_quantised() -> None:

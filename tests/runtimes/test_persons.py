@@ -83,7 +83,7 @@ def test_a_graph_answers_as_the_model_whatever_the_pictures(
             assert (boxes - wanted.boxes).abs().max() < px
 
 
-def test_a_graph_that_has_passed_is_run_without_torch(home: Path) -> None:
+def test_a_graph_that_has_passed_is_run_without_torch(home: Path, plain: PersonModel) -> None:
     person_network("person-small", "cpu", "onnxruntime")
     code = (
         "import sys; from chronopose.runtimes.persons import person_network; "
@@ -91,7 +91,7 @@ def test_a_graph_that_has_passed_is_run_without_torch(home: Path) -> None:
         "print(type(found).__name__, found.long_side, 'torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["PersonGraph", "320", "False"]
+    assert done.stdout.split() == ["PersonGraph", str(plain.config.long_side), "False"]
 
 
 def test_the_detector_runs_where_the_pose_model_does(home: Path) -> None:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from chronopose.clips.crop import halved
 from chronopose.core import geometry
 from chronopose.core.errors import InputError
 from chronopose.core.types import Pixels
@@ -33,18 +34,28 @@ def letterbox(pixels: Pixels, height: int, width: int) -> tuple[Pixels, NDArray[
     scale = min(height / rows, width / columns)
     new_height, new_width = max(round(rows * scale), 1), max(round(columns * scale), 1)
     top, left = (height - new_height) // 2, (width - new_width) // 2
-    # Area averaging is the only one of OpenCV's filters that does not alias when it shrinks.
+    # Area averaging is the only one of OpenCV's filters that does not alias when it shrinks; by a number that is not
+    # whole it is slow, and so it is left what few halvings leave.
     kind = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    near = halved(pixels, _halvings(rows, columns, 1 / scale))
     canvas = np.empty((height, width, 3), dtype=np.uint8)
     canvas[:] = GREY
     canvas[top : top + new_height, left : left + new_width] = cv2.resize(
-        pixels, (new_width, new_height), interpolation=kind
+        near, (new_width, new_height), interpolation=kind
     )
     step = np.array([columns / new_width, rows / new_height])
     crop_to_image = np.zeros((2, 3))
     crop_to_image[[0, 1], [0, 1]] = step
     crop_to_image[:, 2] = (0.5 - np.array([left, top])) * step - 0.5
     return canvas, crop_to_image
+
+
+def _halvings(rows: int, columns: int, shrink: float) -> int:
+    """How often a picture may be halved on the way to one `shrink` times smaller, no row or column left over."""
+    times = 0
+    while shrink >= 2 ** (times + 1) and not rows % 2 ** (times + 1) and not columns % 2 ** (times + 1):
+        times += 1
+    return times
 
 
 def place(
