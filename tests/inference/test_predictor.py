@@ -7,6 +7,7 @@ import torch
 from chronopose.clips.crop import crop_clip
 from chronopose.core.geometry import apply, crop_to_image
 from chronopose.inference.predictor import Predictor, in_image
+from chronopose.runtimes.contract import answer
 from chronopose.runtimes.in_torch import TorchRuntime
 from tests.inference.tiny_pose import WINDOW, predictor, rendered, tiny_model
 
@@ -38,9 +39,9 @@ def test_clips_are_answered_as_by_the_models_own_forward_pass() -> None:
     pixels, transforms = clips(4)
     with torch.inference_mode():
         wanted = tiny_model()(torch.from_numpy(pixels).permute(0, 1, 4, 2, 3))
-    answer = predictor().clips(pixels, transforms)
-    np.testing.assert_allclose(answer.xy, apply(transforms, wanted.xy_crop[:, 0].numpy()), atol=1e-4)
-    np.testing.assert_allclose(answer.score, wanted.score[:, 0].numpy(), atol=1e-5)
+    found = predictor().clips(pixels, transforms)
+    np.testing.assert_allclose(found.xy, apply(transforms, wanted.xy_crop[:, 0].numpy()), atol=1e-4)
+    np.testing.assert_allclose(found.score, wanted.score[:, 0].numpy(), atol=1e-5)
 
 
 def test_a_bigger_box_moves_joints_and_sigma_by_the_transform() -> None:
@@ -57,7 +58,7 @@ def test_a_bigger_box_moves_joints_and_sigma_by_the_transform() -> None:
 
 
 def test_a_turned_crop_exchanges_the_axes_of_sigma() -> None:
-    output, _ = predictor().fuse(predictor().encode(clips(1)[0][0])[None])
+    output = answer(predictor().runtime, clips(1)[0])
     assert output.sigma is not None
     straight = in_image(output, 0, crop_to_image([[0, 0, 48, 64]], 64, 48, 1.0))
     turned = in_image(output, 0, crop_to_image([[0, 0, 48, 64]], 64, 48, 1.0, np.pi / 2))
@@ -70,14 +71,14 @@ def test_a_turned_crop_exchanges_the_axes_of_sigma() -> None:
 
 
 def test_joints_of_an_untouched_crop_are_crop_pixels() -> None:
-    output, _ = predictor().fuse(predictor().encode(clips(1)[0][0])[None])
-    answer = in_image(output, 0, np.array([[[1.0, 0, 0], [0, 1, 0]]]))
-    np.testing.assert_allclose(answer.xy, output.xy_crop[:, 0], rtol=1e-6)
-    assert answer.xy.dtype == np.float32
+    output = answer(predictor().runtime, clips(1)[0])
+    found = in_image(output, 0, np.array([[[1.0, 0, 0], [0, 1, 0]]]))
+    np.testing.assert_allclose(found.xy, output.xy_crop[:, 0], rtol=1e-6)
+    assert found.xy.dtype == np.float32
 
 
 def test_an_answer_without_sigma_stays_without() -> None:
-    output, _ = predictor().fuse(predictor().encode(clips(1)[0][0])[None])
+    output = answer(predictor().runtime, clips(1)[0])
     assert in_image(output._replace(sigma=None), 0, np.array([[[1.0, 0, 0], [0, 1, 0]]])).sigma is None
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from chronopose.clips.moving import moves
 from chronopose.core.geometry import apply, apply_to_sigma
 from chronopose.core.types import Floats, Pixels
-from chronopose.runtimes.contract import Answer, Rows, Runtime, State
+from chronopose.runtimes.contract import Answer, Rows, Runtime, State, on_host
 from chronopose.runtimes.devices import pick_device
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Predictor:
     def joints(self, features: Rows, crop_to_image: NDArray[np.float64]) -> Joints:
         """The key frame's joints of B windows of features (B, T, ...), in image pixels under transforms (B, 2, 3)."""
         answer, _ = self.fuse(features)
-        return in_image(answer, self.spec.answer, crop_to_image)
+        return in_image(on_host(self.runtime, [answer]), self.spec.answer, crop_to_image)
 
     def clips(self, pixels: Pixels, crop_to_image: NDArray[np.float64]) -> Joints:
         """The key frame's joints of B clips (B, T, H, W, 3) under the key frames' transforms (B, 2, 3)."""
@@ -70,7 +70,7 @@ def _in_torch(model: "PoseModel", device: str) -> Runtime:
 
 
 def in_image(answer: Answer, frame: int, crop_to_image: NDArray[np.float64]) -> Joints:
-    """A runtime's answer for answered frame number `frame`, moved to image pixels."""
+    """A runtime's answer on the host for answered frame number `frame`, moved to image pixels."""
     xy = apply(crop_to_image, answer.xy_crop[:, frame]).astype(np.float32)
     sigma = None
     if answer.sigma is not None:

@@ -40,7 +40,7 @@ from chronopose.inference.persons import Anchor, Anchors, Person
 from chronopose.inference.predictor import Joints, Predictor, in_image
 from chronopose.inference.stages import Measure, unmeasured
 from chronopose.inference.states import TrackStates
-from chronopose.runtimes.contract import joined
+from chronopose.runtimes.contract import on_host
 from chronopose.tracking.detector import BoxFile, Detector
 from chronopose.tracking.tracker import Detections, Tracker, TrackerConfig
 
@@ -298,7 +298,7 @@ class PoseStream:
                 self._states.after(persons, state)
             outputs.append(output)
         transforms = crops_of([person.anchor.box for person in asked], self.spec)
-        return in_image(joined(outputs), self.spec.answer, transforms)
+        return in_image(on_host(self.predictor.runtime, outputs), self.spec.answer, transforms)
 
     def _rounds(self, asked: Sequence[Person]) -> list[Sequence[Person]]:
         """Who is answered in one call: everybody, or one frame's persons where the next goes on from their states."""

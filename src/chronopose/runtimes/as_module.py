@@ -6,7 +6,7 @@ from jaxtyping import UInt8
 from torch import Tensor, nn
 
 from chronopose.clips.contract import Carried, PoseOutput
-from chronopose.runtimes.contract import Runtime, State
+from chronopose.runtimes.contract import Runtime, State, on_host
 
 
 class RuntimeModel(nn.Module):
@@ -31,7 +31,9 @@ class RuntimeModel(nn.Module):
         if state is not None:
             before = State(self.runtime.from_host(state.tokens.numpy()), state.valid.numpy())
         answer, after = self.runtime.fuse(self.runtime.from_host(features.numpy()), before)
-        xy, score, sigma = (None if part is None else torch.from_numpy(part) for part in answer)
+        xy, score, sigma = (
+            None if part is None else torch.from_numpy(part) for part in on_host(self.runtime, [answer])
+        )
         assert xy is not None and score is not None
         output = PoseOutput(xy_crop=xy, score=score, sigma=sigma)
         if after is None:

@@ -21,12 +21,12 @@ whatever else is done with them a runtime does."""
 class Answer(NamedTuple):
     """A runtime's answer to B windows, float32, in crop pixels as `clips.contract.PoseOutput` has it.
 
-    xy_crop (B, F, K, 2), score (B, F, K), sigma (B, F, K, 2) or None.
+    xy_crop (B, F, K, 2), score (B, F, K), sigma (B, F, K, 2) or None: rows, which `on_host` makes numpy's.
     """
 
-    xy_crop: Floats
-    score: Floats
-    sigma: Floats | None
+    xy_crop: Rows
+    score: Rows
+    sigma: Rows | None
 
 
 class State(NamedTuple):
@@ -38,7 +38,7 @@ class State(NamedTuple):
 
 @runtime_checkable
 class Runtime(Protocol):
-    """A pose model that is ready for use: crops in and answers out are numpy, what lies between is the runtime's.
+    """A pose model that is ready for use: crops are numpy, and so are answers `on_host`; all else is the runtime's.
 
     `name` is that of the backend; `device` is written as torch writes it; `moving` says how features change as their
     crop moves, None where that is not known. No part of this asks for torch: graphs run without it.
@@ -80,18 +80,17 @@ class Runtime(Protocol):
         ...
 
 
-def joined(answers: Sequence[Answer], axis: int = 0) -> Answer:
-    """Answers to different persons, or of different frames (axis 1), as one."""
-    sigmas = [one.sigma for one in answers if one.sigma is not None]
-    return Answer(
-        np.concatenate([one.xy_crop for one in answers], axis),
-        np.concatenate([one.score for one in answers], axis),
-        np.concatenate(sigmas, axis) if sigmas else None,
+def on_host(runtime: Runtime, answers: Sequence[Answer]) -> Answer:
+    """A runtime's answers as one, in numpy. A device is waited for here, and nowhere before."""
+    xy, score, sigma = (
+        None if parts[0] is None else runtime.to_host(parts[0] if len(parts) == 1 else runtime.joined(parts))
+        for parts in zip(*answers, strict=True)
     )
+    return Answer(xy, score, sigma)
 
 
 def answer(runtime: Runtime, windows: Pixels) -> Answer:
-    """The answer to windows of crops (B, T, H, W, 3) uint8."""
+    """The answer to windows of crops (B, T, H, W, 3) uint8, in numpy."""
     batch, frames = windows.shape[:2]
     features = runtime.encode(windows.reshape(-1, *windows.shape[2:]))
-    return runtime.fuse(features.reshape(batch, frames, *features.shape[1:]))[0]
+    return on_host(runtime, [runtime.fuse(features.reshape(batch, frames, *features.shape[1:]))[0]])

@@ -9,7 +9,7 @@ from chronopose.clips.moving import moved
 from chronopose.core.errors import InputError
 from chronopose.core.types import Floats, Pixels
 from chronopose.runtimes.about import WINDOW
-from chronopose.runtimes.contract import Answer, State, answer, joined
+from chronopose.runtimes.contract import Answer, State, answer
 from chronopose.runtimes.graph_file import GraphFile
 from chronopose.runtimes.names import Backend, Precision
 from chronopose.runtimes.sessions import Array, opened
@@ -67,7 +67,8 @@ class GraphModel:
             answered, tokens = self._answered("fuse", given, 1)
             answers.append(answered)
             valid = np.ones_like(valid)
-        return joined(answers, axis=1), State(tokens, valid)
+        parts = (None if part[0] is None else np.concatenate(part, axis=1) for part in zip(*answers, strict=True))
+        return Answer(*parts), State(tokens, valid)
 
     def moved(self, features: Array, moves: NDArray[np.float64]) -> Array:
         """(N, ...) features after their crops' `moves` (N, 3)."""

@@ -78,10 +78,8 @@ class TorchRuntime:
         with self._autocast():
             output, after = self.model.fuse(features, carried)
         xy, score, sigma = (
-            None if part is None else part.float().cpu().numpy()
-            for part in (output.xy_crop, output.score, output.sigma)
+            None if part is None else part.float() for part in (output.xy_crop, output.score, output.sigma)
         )
-        assert xy is not None and score is not None
         # Whoever has been answered is known from now on; to ask the device would be to wait for it.
         valid = np.ones(len(features), dtype=np.bool_)
         return Answer(xy, score, sigma), None if after is None else State(after.tokens, valid)
