@@ -247,10 +247,12 @@ def page(arguments: argparse.Namespace) -> str:
     limit: int | None = arguments.limit
     with torch.inference_mode():
         results = measured(arguments, networks, limit)
-    spec = pose.spec
+    spec = pose.predictor.spec
     ablation = "the same network, shown the key frame in every place of its window"
     if single:
-        ablation = f"{identity(arguments.single)}, offsets {listed(single.spec.offsets)}, a network of its own"
+        ablation = (
+            f"{identity(arguments.single)}, offsets {listed(single.predictor.spec.offsets)}, a network of its own"
+        )
     few = f", **of each data set the first {limit} persons and pictures only**" if limit is not None else ""
     parts = [
         f"""# The default models

@@ -15,3 +15,12 @@ def processor() -> str:
     flags = set(fields.get("flags", "").split())
     has = [f"{'' if flag in flags else 'no '}{name}" for flag, name in FLAGS.items()]
     return f"{fields.get('model name', platform.machine())} ({', '.join(has)})"
+
+
+def main() -> None:
+    """Prints it."""
+    print(processor())
+
+
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from chronopose.data.synthetic import SyntheticPeople
 from chronopose.evaluation.persons import evaluate, mean_pose, score
 from chronopose.inference.predictor import Predictor
@@ -11,6 +13,7 @@ from chronopose.recipes import smoke
 from chronopose.training.trainer import train
 
 
+@pytest.mark.timeout(1200)  # a minute on a fast core, five on a slow one with another test beside it
 def test_the_smoke_recipe_learns(tmp_path: Path) -> None:
     config = smoke.config()
     model, loss, data = smoke.build(config)

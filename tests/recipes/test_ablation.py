@@ -91,7 +91,9 @@ def test_from_kept_maps_it_answers_what_it_answers_from_the_crops(name: str, tmp
     places = [WINDOW.index(offset) for offset in data.spec.offsets]
     with torch.no_grad():
         kept, fresh = model.eval()(batch.pixels), whole(torch.from_numpy(np.stack(crops)[:, places]))
-    torch.testing.assert_close(kept.xy_crop, fresh.xy_crop, atol=0.5, rtol=0)  # maps are kept in half precision
+    # Maps are kept in half precision. Peaks are not compared: an untrained map is so flat that rounding moves them.
+    assert kept.heatmaps is not None and fresh.heatmaps is not None
+    assert (kept.heatmaps - fresh.heatmaps).abs().max() <= 0.02 * fresh.heatmaps.std()
     again = ablation.build(config)[2].sample(1, np.random.default_rng())
     np.testing.assert_array_equal(again.pixels, batch.pixels[1].numpy())
     values = loss(kept, batch)
