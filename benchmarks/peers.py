@@ -7,7 +7,7 @@ ViTPose-S are our own of the papers' layouts. Every graph takes uint8 crops and 
 runtime and precision that is installed; int8 is quantised on noise. YOLO-pose and MediaPipe come from their own
 packages, installed into environments of their own under --work: YOLO's is under the AGPL, and nothing of it is imported
 here but the graph that it writes. What cannot be had is named in the page. Times are processor seconds, medians of
-rounds that ask everybody in turn. Prints the page and writes it, by default to benchmarks/peers.md.
+rounds that ask everybody in turn. Prints the page and writes it to --out; benchmarks/peers.md has those of two CPUs.
 """
 
 import argparse
@@ -345,7 +345,7 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--peers", nargs="*", choices=(*GRAPHS, *WHOLE_FRAMES), default=[*GRAPHS, *WHOLE_FRAMES])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".md"))
+    parser.add_argument("--out", type=Path, default=Path("peers.md"))
     return written(page, parser.parse_args(given))
 
 
