@@ -1,4 +1,4 @@
-"""Whole runs of `chronopose bench` on 720p video: frames a second, what is spent outside the networks, memory.
+"""Whole runs of `chronopose bench` on 720p video: frames a second, what is spent outside the networks.
 
     python benchmarks/end_to_end.py [--rounds 3] [--threads 2] [--out FILE]
 
@@ -38,7 +38,7 @@ HEIGHT, WIDTH = 720, 1280
 ABOUT = """
 {threads} threads of {processor}, {rounds} runs of each kind as processes of their own, medians. The machine may be
 busy: compare the rows with each other. "Outside" is the share of a run that does one thing after the other that is
-spent neither in the detector nor in the model; memory is the most that the process held (`ru_maxrss`).
+spent neither in the detector nor in the model.
 """
 
 
@@ -98,14 +98,13 @@ def measured(clip: Path, options: list[str], rounds: int, threads: int) -> Itera
             f"{median('frames_per_s'):.0f}",
             f"{median('processor_ms_per_frame'):.1f}",
             f"{100 * median('outside_networks_share'):.0f} %",
-            f"{median('peak_memory_mb'):.0f} MB",
         ]
 
 
 def page(arguments: argparse.Namespace) -> str:
     """The whole page."""
     rounds, threads = arguments.rounds, arguments.threads
-    head = "| model in | persons found a frame | frames/s | processor ms a frame | outside | memory |"
+    head = "| model in | persons found a frame | frames/s | processor ms a frame | outside |"
     two, four = ["--detect-every", "4", "--max-persons", "2"], ["--max-persons", "4"]
     parts = ["# End to end\n", f"`python benchmarks/end_to_end.py --rounds {rounds} --threads {threads}`\n"]
     parts.append(ABOUT.format(rounds=rounds, threads=threads, processor=processor()))
