@@ -16,7 +16,7 @@ from chronopose.tracking.person import PersonDetector, _singles
 class Bright:
     """Sees a person wherever the picture is white: three cells, of which two say nearly the same box."""
 
-    device, long_side, score_scale, score_shift = "cpu", 128, 1.0, 0.0
+    long_side, score_scale, score_shift = 128, 1.0, 0.0
 
     def __init__(self) -> None:
         self.shapes: list[tuple[int, ...]] = []

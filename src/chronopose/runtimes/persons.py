@@ -37,8 +37,6 @@ class PersonGraph:
         session: the graph.
     """
 
-    device = "cpu"
-
     def __init__(self, config: Mapping[str, Any], session: Session) -> None:
         seen = from_dict(_Seen, {one.name: config.get(one.name) for one in fields(_Seen)}, "config")
         self.long_side, self.score_scale, self.score_shift = seen.long_side, seen.score_scale, seen.score_shift

@@ -21,13 +21,11 @@ class PersonNetwork(Protocol):
     """A network that finds persons, wherever it runs.
 
     Attributes:
-        device: as torch writes it.
         long_side: of the pictures that it is shown by default, in pixels.
         score_scale: with `score_shift`, makes the score of a detection: the sigmoid of scale * logit + shift.
         score_shift: see there.
     """
 
-    device: str
     long_side: int
     score_scale: float
     score_shift: float
